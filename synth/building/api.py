@@ -1,0 +1,236 @@
+"""What a person calls from Python: plan, build and load, and the build that they give."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from synth.building.close import SELECT
+from synth.building.estimate import Estimate, estimate
+from synth.building.folder import RECIPE
+from synth.building.running import Report, run_build
+from synth.building.settings import RunSettings, read_endpoints
+from synth.building.walk import Stop
+from synth.errors import StorageError, UsageError
+from synth.events import BuildEvent
+from synth.planning.coverage import Coverage, measure
+from synth.planning.inventory import take_stock
+from synth.recipe import Recipe, open_shelves
+from synth.records.arrow import rows_of, schema_of
+from synth.records.manifest import read_manifest
+from synth.records.parquet import read_sidecar
+from synth.records.parts import commits, read_table
+from synth.records.schema import Reply, Scenario, Selection
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+STREAMING_ABOVE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a recipe would build: its coverage, and what it would ask of models. Nothing is written."""
+
+    recipe: Recipe
+    coverage: Coverage
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One scenario with the replies that go with it, and what was decided about it."""
+
+    scenario: Scenario
+    replies: tuple[Reply, ...]
+    selection: Selection
+
+
+def plan(recipe: Recipe | Mapping[str, Any] | str | Path) -> Plan:
+    """Give the plan of a recipe; writes nothing.
+
+    Raises:
+        RecipeError: the recipe breaks a rule, or asks for what the content has not.
+    """
+    known = Recipe.of(recipe)
+    inventory = take_stock(known, open_shelves(known, folder_of(recipe)))
+    return Plan(known, measure(inventory), estimate(inventory))
+
+
+def build(
+    recipe: Recipe | Mapping[str, Any] | str | Path,
+    folder: str | Path,
+    *,
+    workers: int = 1,
+    max_in_flight: int = 32,
+    deadline: float | None = None,
+    max_calls: int | None = None,
+    max_tokens: int | None = None,
+    endpoints: Mapping[str, str] | None = None,
+    on_event: Callable[[BuildEvent], object] | None = None,
+) -> Build:
+    """Build a recipe in a folder, or go on where an earlier run stopped, and give the build.
+
+    Blocks until the quota is met; works inside a running event loop (its own runs in a thread of its own). `deadline` is in seconds;
+    `endpoints` maps an alias to a URL; `on_event` is called with every `synth.events` event.
+
+    Raises:
+        IncompleteError: a deadline, a budget or Ctrl-C ended the run early; calling again goes on.
+        IdentityError: the folder belongs to another line.
+        SynthError: see `synth.errors`.
+    """
+    known = Recipe.of(recipe)
+    given = read_endpoints([f"{alias}={url}" for alias, url in (endpoints or {}).items()])
+    settings = RunSettings(workers, max_in_flight, deadline, max_calls, max_tokens, False, given)
+    stop = Stop()
+    listener: Callable[[BuildEvent], object] = on_event or (lambda _event: None)
+    report = in_own_thread(
+        lambda: run_build(
+            known, Path(folder), settings=settings, recipe_folder=folder_of(recipe), listener=listener, stop=stop  # type: ignore[arg-type]
+        ),
+        stop,
+    )
+    return Build(Path(folder), report)
+
+
+def folder_of(recipe: Recipe | Mapping[str, Any] | str | Path) -> Path:
+    """Give the folder that a recipe's paths are relative to."""
+    return Path(recipe).parent if isinstance(recipe, str | Path) else Path()
+
+
+def in_own_thread(work: Callable[[], T], stop: Stop) -> T:
+    """Run `work` in a thread of its own; Ctrl-C asks it to stop and waits for what is in flight (ten seconds at most)."""
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="synth-build", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.2)
+    except KeyboardInterrupt:
+        stop.ask("interrupted")
+        thread.join(10)
+        raise
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
+def load(folder: str | Path) -> Build:
+    """Give the build that stands in a folder.
+
+    Raises:
+        UsageError: there is no build.
+    """
+    path = Path(folder)
+    if not (path / RECIPE).is_file():
+        raise UsageError(f"{path} holds no build", hint="make one: synth build RECIPE -o DIR")
+    return Build(path, None)
+
+
+class Build:
+    """A build folder: its records, tables and datasets, joined with what was decided about them."""
+
+    def __init__(self, folder: Path, report: Report | None) -> None:
+        self.folder = folder
+        self.report = report
+
+    def __repr__(self) -> str:
+        return f"Build({str(self.folder)!r})"
+
+    @property
+    def recipe(self) -> Recipe:
+        """The effective recipe."""
+        return Recipe.read(self.folder / RECIPE)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the quota was met, or nothing more is due."""
+        return bool(read_manifest(self.folder)["complete"])
+
+    def partitions(self) -> list[str]:
+        """Give the names of the sealed partitions."""
+        return [commit.partition for commit in commits(self.folder)]
+
+    def selections(self) -> dict[str, Selection]:
+        """Give what was decided about each scenario and reply, by id."""
+        path = self.folder / SELECT
+        if not path.exists():
+            raise StorageError(f"{path} is missing", hint=f"synth close {self.folder}")
+        return {row.target_id: row for row in rows_of(read_sidecar(path, Selection), Selection)}
+
+    def records(self, *, kept: bool = True, language: str | None = None) -> Iterator[Record]:
+        """Give records one partition at a time: the kept ones with their kept replies, or all with `kept=False`."""
+        decided = self.selections()
+        for name in self.partitions():
+            if language and not name.startswith(f"p-{language}-"):
+                continue
+            yield from self._records(name, decided, kept)
+
+    def _records(self, partition: str, decided: Mapping[str, Selection], kept: bool) -> Iterator[Record]:
+        from synth.building.judging import read_candidates
+
+        for one in read_candidates(self.folder, partition):
+            selection = decided.get(one.scenario.scenario_id)
+            if selection is None or (kept and not selection.kept):
+                continue
+            replies = tuple(r for r in one.replies if not kept or decided[r.reply_id].kept)
+            yield Record(one.scenario, replies, selection)
+
+    def table(self, name: str, *, kept: bool = True) -> pa.Table:
+        """Give one table (`scenarios` or `replies`) joined with select: kept rows, or all with `kept=False`."""
+        import pyarrow as pa
+
+        return pa.concat_tables(list(self._tables(name, kept)))
+
+    def _tables(self, name: str, kept: bool) -> Iterator[pa.Table]:
+        from synth.building.joined import joined, joined_schema
+
+        kinds: dict[str, type] = {"scenarios": Scenario, "replies": Reply}
+        if name not in kinds:
+            raise UsageError(f"there is no table {name!r}", hint=f"valid: {', '.join(kinds)}")
+        select = read_sidecar(self.folder / SELECT, Selection)
+        key = "scenario_id" if name == "scenarios" else "reply_id"
+        yield joined_schema(schema_of(kinds[name])).empty_table()
+        for partition in self.partitions():
+            yield joined(read_table(self.folder, partition, name, kinds[name]), select, key, kept=kept)
+
+    def dataset(self, name: str = "scenarios", *, kept: bool = True, streaming: bool = False) -> Any:
+        """Give a `datasets.DatasetDict` by split (train, validation, test; those that have rows).
+
+        Above a million rows, or with `streaming=True`, it is an IterableDatasetDict that reads partition by partition.
+        """
+        import datasets
+
+        rows = sum(commit.files[name].rows for commit in commits(self.folder) if name in commit.files)
+        if streaming or rows > STREAMING_ABOVE:
+            return self._streamed(datasets, name, kept)
+        table = self.table(name, kept=kept)
+        splits = table.column("split").to_pylist()
+        found = {}
+        for split in ("train", "validation", "test"):
+            indices = [n for n, value in enumerate(splits) if value == split]
+            if indices:
+                found[split] = datasets.Dataset(table.take(indices).combine_chunks())
+        return datasets.DatasetDict(found)
+
+    def _streamed(self, datasets: Any, name: str, kept: bool) -> Any:
+        def rows(split: str) -> Iterator[dict[str, Any]]:
+            for table in self._tables(name, kept):
+                yield from (row for row in table.to_pylist() if row["split"] == split)
+
+        present = sorted({row.split for row in self.selections().values()})
+        return datasets.IterableDatasetDict(
+            {str(s): datasets.IterableDataset.from_generator(rows, gen_kwargs={"split": str(s)}) for s in present}
+        )

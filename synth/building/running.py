@@ -1,0 +1,239 @@
+"""Run a build: bind the folder, walk the open partitions, close rounds, plan the next, until nothing is due or something stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synth.building.close import close_build, write_run
+from synth.building.folder import bind, locked, write_recipe
+from synth.building.lines import Crew, embedded, open_asker, open_crew, open_line, open_recipe_suite
+from synth.building.rounds import plan_next, sealed, take_standing
+from synth.building.sealing import seal_encoded
+from synth.building.settings import RunSettings, check_aliases
+from synth.building.walk import OpenPartition, Stop, Walk, open_partition
+from synth.building.workers import Task, make_all
+from synth.errors import IncompleteError, SynthError
+from synth.events import Listener, PartitionSealed, RoundClosed, RunEnded, RunStarted
+from synth.filters.base import Resources, read_resources
+from synth.models.ledger import Ledger, statistics
+from synth.models.purse import Limits, Purse, Spent
+from synth.planning.inventory import Inventory, take_stock
+from synth.planning.rounds import Round, read_rounds
+from synth.recipe import Recipe, open_shelves
+from synth.records.parts import commits
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run came to: whether the quota is met, why it stopped where not, and what it did."""
+
+    complete: bool = False
+    reason: str = ""
+    kept: int = 0
+    dropped: int = 0
+    missing: int = 0
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    interrupted: int = 0
+    seconds: float = 0.0
+    rounds: int = 0
+    by_reason: dict[str, int] = field(default_factory=dict)
+
+
+def _ignore(_: object) -> None:
+    """Listen to nothing."""
+
+
+def run_build(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    settings: RunSettings,
+    recipe_folder: Path,
+    listener: Listener = _ignore,
+    stop: Stop | None = None,
+) -> Report:
+    """Build, or go on building, in `folder`; give the run's report.
+
+    Must be called outside a running event loop (see `synth.api.build` for callers inside one).
+
+    Raises:
+        IncompleteError: a deadline, a budget or a request to stop ended the run before the quota was met.
+        IdentityError: the folder belongs to another line; LockedError: another process works in it.
+        ProviderError: an endpoint ended the run.
+    """
+    check_aliases(list(recipe.models.roles().values()), settings.endpoints)
+    stop = stop or Stop()
+    if settings.deadline is not None:
+        stop.deadline = time.monotonic() + settings.deadline
+    with locked(folder):
+        return _Run(recipe, folder, settings, recipe_folder, listener, stop).run()
+
+
+class _Run:
+    """One run in a locked folder."""
+
+    def __init__(
+        self, recipe: Recipe, folder: Path, settings: RunSettings, recipe_folder: Path, listener: Listener, stop: Stop
+    ) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        self.settings = settings
+        self.recipe_folder = recipe_folder
+        self.listener = listener
+        self.stop = stop
+        self.started = time.time()
+        self.report = Report()
+        self.shelves = open_shelves(recipe, recipe_folder)
+        self.resources: dict[str, Resources] = {}
+
+    def run(self) -> Report:
+        rounds = read_rounds(self.folder)
+        pinned = rounds[-1].profiles if rounds and not sealed(self.folder, rounds[-1]) else None
+        inventory = take_stock(self.recipe, self.shelves, profile_names=pinned)
+        bind(self.folder, inventory, self.settings.endpoints, rounds)
+        self.suite = open_recipe_suite(inventory)
+        write_recipe(self.folder, self.recipe)
+        failure: SynthError | None = None
+        try:
+            self._rounds(rounds)
+        except SynthError as error:
+            failure = error
+        except KeyboardInterrupt:
+            self.stop.ask("interrupted")
+            failure = IncompleteError("interrupted")
+        self._finish(failure)
+        if failure is not None:
+            raise failure
+        return self.report
+
+    def _rounds(self, rounds: list[Round]) -> None:
+        while True:
+            if not rounds or sealed(self.folder, rounds[-1]):
+                planned = self._next(rounds)
+                if planned is None:
+                    self.report.complete = True
+                    return
+                rounds = [*rounds, planned]
+            self._walk(rounds[-1])
+            if not sealed(self.folder, rounds[-1]):
+                raise IncompleteError(
+                    f"stopped before the quota was met: {self.stop.reason or 'some calls got no answer'}",
+                    hint="run the same command again to go on; nothing that was answered is asked again",
+                )
+
+    def _next(self, rounds: list[Round]) -> Round | None:
+        inventory = take_stock(self.recipe, self.shelves)
+        standing = take_standing(self.folder, rounds, inventory, self.suite, self.resources_of)
+        kept, attempted = standing.kept.total(), standing.attempted.total()
+        planned = plan_next(self.folder, rounds, inventory, standing)
+        self.report.kept, self.report.dropped = kept, attempted - kept
+        self.report.missing = sum(bits.bit_count() for _, _, bits in standing.missing.get(rounds[-1].number, ())) if rounds else 0
+        self.report.rounds = len(rounds)
+        if rounds:
+            self.listener(RoundClosed(rounds[-1].number, kept, attempted - kept, self.report.missing))
+        return planned
+
+    def resources_of(self, language: str) -> Resources:
+        if language not in self.resources:
+            self.resources[language] = read_resources(self.shelves, language)
+        return self.resources[language]
+
+    # -- walking
+
+    def _walk(self, made: Round) -> None:
+        done = {commit.partition for commit in commits(self.folder)}
+        todo = [planned for planned in made.partitions if planned.name not in done]
+        self.listener(RunStarted(str(self.folder), made.number, sum(p.events for p in todo), sum(p.records for p in todo)))
+        inventory = take_stock(self.recipe, self.shelves, profile_names=made.profiles)
+        names = self.recipe.models.roles().values()
+        if self.settings.workers > 1 and len(todo) > 1 and all(embedded(n, self.settings.endpoints) for n in names):
+            self._spread(made, [Task(str(self.folder), self.recipe, str(self.recipe_folder), made.number, p) for p in todo])
+            return
+        partitions = (open_partition(self.folder, inventory, made, planned) for planned in todo)
+        _run_loop(self._live(inventory, partitions))
+
+    def _spread(self, made: Round, tasks: list[Task]) -> None:
+        del made
+        for one in make_all(tasks, self.settings.workers):
+            seal_encoded(self.folder, one.planned.name, one.encoded, one.suite_digest, one.line_digest)
+            for event in one.told:
+                self.listener(event)
+            self.report.calls += one.told[-1].calls if one.told else 0
+            self.listener(PartitionSealed(one.planned.name, one.planned.records))
+            if self.stop.wanted():
+                return
+
+    async def _live(self, inventory: Inventory, partitions: Iterator[OpenPartition]) -> None:
+        crew = open_crew(inventory, self.settings.endpoints)
+        ledger = None if crew.pure else Ledger(self.folder, f"{self._run_number():04d}")
+        purse = self._purse()
+        asker = open_asker(crew, ledger, purse)
+        try:
+            lines = {
+                language: open_line(inventory, language, asker, self.suite, self.settings.endpoints)
+                for language in inventory.recipe.languages
+            }
+            walk = Walk(
+                self.folder,
+                lines,
+                stop=self.stop,
+                listener=self.listener,
+                calls=lambda: purse.run.calls,
+                ledger=ledger,
+                window=self._window(crew),
+            )
+            await walk.run(partitions)
+        finally:
+            self.report.calls += purse.run.calls
+            self.report.tokens_in += purse.run.tokens_in
+            self.report.tokens_out += purse.run.tokens_out
+            await asker.close()
+            if ledger is not None:
+                self.report.interrupted = ledger.interrupted()
+                ledger.close()
+
+    def _window(self, crew: Crew) -> int:
+        # an event has one or two calls in flight at a time; a few more events than slots keep every slot busy
+        return 1 if crew.pure else max(2, 2 * self.settings.max_in_flight)
+
+    def _purse(self) -> Purse:
+        limits = Limits(max_calls_run=self.settings.max_calls, max_tokens_run=self.settings.max_tokens)
+        return Purse(limits, Spent(), max_in_flight=self.settings.max_in_flight)
+
+    def _run_number(self) -> int:
+        runs = self.folder / "runs"
+        return len(list(runs.iterdir())) + 1 if runs.is_dir() else 1
+
+    # -- ending
+
+    def _finish(self, failure: BaseException | None) -> None:
+        self.report.seconds = round(time.time() - self.started, 3)
+        if failure is not None:
+            self.report.reason = str(getattr(failure, "message", failure))
+        with suppress(SynthError):
+            self.report.by_reason = close_build(
+                self.folder, read_rounds(self.folder), self.suite, self.resources_of, complete=self.report.complete
+            )
+        write_run(self.folder, self._run_number(), self.report, self.started, statistics(self.folder))
+        self.listener(RunEnded(self.report.complete, self.report.reason))
+
+
+def _run_loop(work: Any) -> None:
+    asyncio.run(work)
+
+
+def summary(report: Report) -> Mapping[str, Any]:
+    """Give a report as plain values."""
+    return json.loads(json.dumps({name: getattr(report, name) for name in report.__slots__}))
+
+
+Progress = Callable[[object], None]

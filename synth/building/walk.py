@@ -1,0 +1,146 @@
+"""Walk a round: keep one window of events over several open partitions, and seal each partition when its last event is done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synth.building.sealing import seal_partition
+from synth.errors import IncompleteError, Transient
+from synth.events import EventLived, EventParked, Listener, PartitionSealed
+from synth.filters.base import decide
+from synth.line.stages import Line, Lived
+from synth.models.ledger import Ledger
+from synth.planning.events import make_events
+from synth.planning.inventory import Inventory
+from synth.planning.rounds import PlannedPartition, Round, read_slots
+from synth.records.cells import Event
+
+
+@dataclass(slots=True)
+class OpenPartition:
+    """A partition at work: its planned events, and what has become of them so far."""
+
+    planned: PlannedPartition
+    events: Sequence[Event]
+    lived: dict[int, Lived] = field(default_factory=dict)
+    parked: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether every event is done or parked."""
+        return len(self.lived) + self.parked == len(self.events)
+
+    def in_order(self) -> list[Lived]:
+        """Give what became of the events, in the plan's order."""
+        return [self.lived[index] for index in range(len(self.events))]
+
+
+@dataclass(slots=True)
+class Stop:
+    """Asks a walk to stop: set by a deadline, a budget or Ctrl-C; events in flight are drained."""
+
+    reason: str = ""
+    deadline: float | None = None
+
+    def ask(self, reason: str) -> None:
+        """Ask to stop; the first reason is kept."""
+        self.reason = self.reason or reason
+
+    def wanted(self) -> bool:
+        """Say whether to stop now."""
+        if not self.reason and self.deadline is not None and time.monotonic() >= self.deadline:
+            self.reason = "the deadline has come"
+        return bool(self.reason)
+
+
+def open_partition(build: Path, inventory: Inventory, made: Round, planned: PlannedPartition) -> OpenPartition:
+    """Give a planned partition with its events made."""
+    slots = read_slots(build, made.number, planned.row_group)
+    return OpenPartition(planned, make_events(inventory, made.strata, slots))
+
+
+class Walk:
+    """One pass over the open partitions of a round."""
+
+    def __init__(
+        self,
+        build: Path,
+        lines: Mapping[str, Line],
+        *,
+        stop: Stop,
+        listener: Listener,
+        calls: Callable[[], int],
+        ledger: Ledger | None = None,
+        window: int = 1,
+    ) -> None:
+        self.build = build
+        self.lines = lines
+        self.stop = stop
+        self.listener = listener
+        self.calls = calls
+        self.ledger = ledger
+        self.window = window
+
+    async def run(self, partitions: Iterator[OpenPartition]) -> None:
+        """Live every event, several at a time; raises what ends the run, after the events in flight are drained."""
+        tasks: set[asyncio.Task[None]] = set()
+        failure: BaseException | None = None
+        try:
+            async for partition, index in self._events(partitions):
+                tasks.add(asyncio.create_task(self._one(partition, index)))
+                while len(tasks) >= self.window and failure is None:
+                    done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    failure = next((error for task in done if (error := task.exception())), None)
+                if failure is not None:
+                    break
+        finally:
+            if tasks:
+                done, _ = await asyncio.wait(tasks)
+                failure = failure or next((error for task in done if (error := task.exception())), None)
+        if failure is not None:
+            raise failure
+
+    async def _events(self, partitions: Iterator[OpenPartition]) -> AsyncIterator[tuple[OpenPartition, int]]:
+        for partition in partitions:
+            for index in range(len(partition.events)):
+                if self.stop.wanted():
+                    return
+                yield partition, index
+
+    async def _one(self, partition: OpenPartition, index: int) -> None:
+        event = partition.events[index]
+        try:
+            lived = await self.lines[event.language].live(event, partition.planned.name)
+        except Transient as error:
+            partition.parked += 1
+            self.listener(EventParked(event.language, str(error)))
+            return
+        except IncompleteError as error:
+            partition.parked += 1
+            self.stop.ask(error.message)
+            self.listener(EventParked(event.language, error.message))
+            return
+        partition.lived[index] = lived
+        self.listener(tell(event.language, lived, self.calls()))
+        if partition.ended and not partition.parked:
+            await self._seal(partition)
+
+    async def _seal(self, partition: OpenPartition) -> None:
+        line = self.lines[partition.planned.language]
+        lived = partition.in_order()
+        partition.lived.clear()
+        await asyncio.to_thread(seal_partition, self.build, partition.planned.name, lived, line)
+        if self.ledger is not None:
+            await self.ledger.freeze(partition.planned.name)
+        self.listener(PartitionSealed(partition.planned.name, partition.planned.records))
+
+
+def tell(language: str, lived: Lived, calls: int) -> EventLived:
+    """Give the event that tells what became of one event."""
+    ids = {scenario.scenario_id for scenario in lived.scenarios}
+    lost = {verdict.target_id for verdict in lived.verdicts if verdict.target_id in ids and decide([verdict]).dropped}
+    return EventLived(language, len(lived.scenarios), len(lived.replies), len(lost), calls)

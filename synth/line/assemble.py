@@ -1,0 +1,242 @@
+"""Make rows of what was asked and what was answered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from synth.content.prompts import Frame
+from synth.content.scenarios import Family
+from synth.line.evidence import find_quote, form_difference, normal
+from synth.programs.contracts import EventAnswer, SceneAnswer
+from synth.records.cells import Cell
+from synth.records.labels import GROUP_OF, Origin, Outcome, ProfileStatus, Stance, Task
+from synth.records.schema import (
+    SCHEMA_VERSION,
+    Address,
+    Call,
+    CueSpan,
+    Duty,
+    Fact,
+    FactSpan,
+    Message,
+    Participant,
+    Relation,
+    Scenario,
+    Span,
+    Turn,
+)
+
+CONTENT_LICENCE = "CC-BY-4.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What decides every row of a language: the generator, the line, and the rights."""
+
+    generator: str
+    line_digest: str
+    origin: Origin
+    authored_by_model: str | None
+    reread: bool
+    licence: str
+    terms: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a scene came to: its outcome, and its text where it has one."""
+
+    outcome: Outcome
+    calls: tuple[Call, ...]
+    event: EventAnswer | None = None
+    scene: SceneAnswer | None = None
+    base: SceneAnswer | None = None
+
+
+def make_scenario(cell: Cell, family: Family, frame: Frame, told: Told, provenance: Provenance) -> Scenario:
+    """Give the row of a cell, whatever became of it; everything that was not answered is null or empty."""
+    scene = told.scene
+    turns = tuple(_turn(cell, family, scene, number) for number in range(len(scene.turns))) if scene else ()
+    target = len(turns) - 1 if turns else None
+    rewritten = family.task in (Task.TRANSLATE, Task.SUMMARISE, Task.REPORT, Task.REWRITE)
+    text = turns[-1].text if turns else None
+    base = normal(told.base.turns[-1].text) if told.base and scene else None
+    local = next((felt.local for felt in family.emotion.felt if felt.label == cell.emotion), None)
+    return Scenario(
+        scenario_id=cell.scenario_id,
+        schema_version=SCHEMA_VERSION,
+        family=cell.family,
+        event_key=cell.event_key,
+        form_key=cell.form_key,
+        split=cell.split,
+        outcome=told.outcome,
+        language=cell.language,
+        variety=cell.variety,
+        script=cell.script,
+        mixed_with=(),
+        locale=cell.locale,
+        profile_ids=cell.profile_ids,
+        profile_status=ProfileStatus.REVIEWED if cell.profiles_reviewed else ProfileStatus.DRAFT,
+        domain=family.domain,
+        task=family.task,
+        stance=family.stance,
+        channel=family.channel,
+        audience=family.audience,
+        dimensions=family.dimensions,
+        pressure=family.pressure,
+        power_form=cell.form,
+        power_gap=cell.power_gap,
+        power_bases=cell.power_bases,
+        exit_cost=cell.exit_cost,
+        familiarity=cell.familiarity,
+        tie=cell.tie,  # type: ignore[arg-type]
+        imposition=family.imposition,
+        goal=cell.goal,
+        goal_group=GROUP_OF[cell.goal],
+        goal_also=family.goal.also,
+        emotion=cell.emotion,
+        emotion_also=cell.emotion_also,
+        label_local=local,
+        felt=cell.felt,
+        shown=cell.shown,
+        valence=family.emotion.valence,
+        regulation=cell.regulation,
+        explicitness=cell.explicitness,
+        directness=cell.directness,
+        duty=Duty(**family.duty.model_dump()) if family.duty else None,
+        premise=family.premise,
+        crisis=None,
+        protected=(),
+        origin=provenance.origin,
+        source_language=None,
+        derived_from=None,
+        form_diff=form_difference(base, text) if base is not None and text is not None else (),
+        held_constant=family.held_constant,
+        generator=provenance.generator,
+        authored_by_person=None,
+        authored_by_model=provenance.authored_by_model,
+        reread=provenance.reread,
+        line_digest=provenance.line_digest,
+        licence=provenance.licence,
+        terms=provenance.terms,
+        is_synthetic=True,
+        canary=None,
+        setting=normal(scene.setting) if scene else None,
+        prompt=_prompt(cell, family, frame, scene, text) if scene and text else (),
+        target_turn=target,
+        source_text=text if rewritten else None,
+        text_sha256=hashlib.sha256(text.encode()).hexdigest() if text else None,
+        participants=tuple(_participants(cell, family)),
+        relations=_relations(cell, scene),
+        facts=tuple(_facts(family, told)),
+        norms=(),
+        turns=turns,
+        calls=told.calls,
+    )
+
+
+def check_quotes(scene: SceneAnswer, family: Family) -> None:
+    """Raise ValueError where a quotation is not in its turn, or a fact is not one of the family's."""
+    for turn in scene.turns:
+        text = normal(turn.text)
+        for fact in turn.facts:
+            if fact.id not in family.facts:
+                raise ValueError(f"{fact.id!r} is no fact of {family.family}")
+            find_quote(text, fact.quote, fact.nth)
+        for cue in turn.cues:
+            find_quote(text, cue.quote, cue.nth)
+
+
+def _turn(cell: Cell, family: Family, scene: SceneAnswer, number: int) -> Turn:
+    said = scene.turns[number]
+    text = normal(said.text)
+    cues = [(find_quote(text, cue.quote, cue.nth), cue.kind) for cue in said.cues]
+    cause = [find_quote(text, fact.quote, fact.nth) for fact in said.facts if fact.id == family.emotion.cause]
+    own = said.by == "S"
+    return Turn(
+        pid=said.by,
+        to=said.to,
+        text=text,
+        goal=cell.goal if own else None,
+        felt=cell.felt if own else None,
+        shown=cell.shown if own else None,
+        emotion=cell.emotion if own else None,
+        cues=tuple(CueSpan(span.start, span.end, kind) for span, kind in sorted(cues, key=lambda pair: pair[0].start)),
+        cause=tuple(sorted(cause, key=lambda span: span.start)),
+        register_shift=None,
+        spans_language=(),
+    )
+
+
+def _facts(family: Family, told: Told) -> list[Fact]:
+    found = []
+    for name, spec in family.facts.items():
+        spans: list[FactSpan] = []
+        words = told.event.facts.get(name) if told.event else None
+        for number, turn in enumerate(told.scene.turns if told.scene else ()):
+            text = normal(turn.text)
+            for fact in turn.facts:
+                if fact.id == name:
+                    place: Span = find_quote(text, fact.quote, fact.nth)
+                    spans.append(FactSpan(number, place.start, place.end))
+                    words = text[place.start : place.end]
+        found.append(Fact(name, spec.says, words, spec.weight, spec.must, tuple(spans)))
+    return found
+
+
+def _participants(cell: Cell, family: Family) -> list[Participant]:
+    found = [
+        Participant(
+            pid=person.pid,
+            role=person.role,
+            name=person.name,
+            profile_id=person.profile_id,
+            biography=None,
+            occupation=None,
+            age_band=None,
+            gender=person.gender,
+            languages=(cell.language,),
+            directness=cell.directness if person.pid == "S" else None,
+            agreement=person.gender,
+        )
+        for person in cell.people
+    ]
+    if family.stance in (Stance.ON_BEHALF, Stance.CARRY_OVER):
+        found.append(Participant("R", "assistant", None, None, None, None, None, None, (cell.language,), None, None))
+    return found
+
+
+def _relations(cell: Cell, scene: SceneAnswer | None) -> tuple[Relation, ...]:
+    """Give the relations, with the address that the texts really use between the two who speak."""
+    if scene is None or scene.address is None:
+        return cell.relations
+    spoken = {0: (scene.address.out, scene.address.back), 1: (scene.address.back, scene.address.out)}
+    return tuple(
+        replace(relation, address=_spoken(relation.address, *spoken[number])) if number in spoken else relation
+        for number, relation in enumerate(cell.relations)
+    )
+
+
+def _spoken(address: Address | None, out: str, back: str) -> Address | None:
+    if address is None or not out:
+        return address
+    return replace(address, self=out, other=back, mutual=out == back)
+
+
+def _prompt(cell: Cell, family: Family, frame: Frame, scene: SceneAnswer, turn: str) -> tuple[Message, ...]:
+    names: Mapping[str, str] = {person.pid: person.short for person in cell.people}
+    values = {"setting": normal(scene.setting), "turn": turn, "request": normal(scene.request), **names}
+    genders = {pid: person.gender for pid, person in ((p.pid, p) for p in cell.people)}
+    pattern = str(getattr(frame, str(family.stance)))
+    return (Message("user", fill_frame(pattern, values, genders)),)
+
+
+def fill_frame(pattern: str, values: Mapping[str, str], genders: Mapping[str, str]) -> str:
+    """Give a frame with its slots filled; `<A:m|f>` chooses by a person's gender."""
+    from synth.content import markup
+
+    line = markup.parse(pattern)
+    agreement = {key: 0 if genders.get(key, "m") == "m" else 1 for key in line.keys()}  # noqa: SIM118 - a method
+    return markup.render(line, values.__getitem__, agreement).text

@@ -1,0 +1,88 @@
+"""Resolve quotations to code points, and put beats together: offsets are ours, never a model's."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+
+from synth.records.schema import Edit, FormDifference, Span
+
+
+class QuoteError(ValueError):
+    """A quotation does not stand in its text."""
+
+
+def normal(text: str) -> str:
+    """Give a text in NFC without white space at its ends: the text that every span counts in."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def find_quote(text: str, quote: str, nth: int = 0) -> Span:
+    """Give where the `nth` occurrence of a quotation stands, in code points.
+
+    Raises:
+        QuoteError: it does not stand there that often.
+    """
+    wanted, at = normal(quote), -1
+    for _ in range(nth + 1):
+        at = text.find(wanted, at + 1) if wanted else -1
+        if at < 0:
+            raise QuoteError(f"{quote[:80]!r} is not in the text")
+    return Span(at, at + len(wanted))
+
+
+def join_beats(beats: Mapping[str, str], joiner: str) -> str:
+    """Give the text of a reply."""
+    return joiner.join(beats.values())
+
+
+def edits_between(parent: Mapping[str, str], reply: Mapping[str, str], joiner: str) -> tuple[Edit, ...]:
+    """Give one edit for each replaced beat, common ends trimmed; applying them to the parent's text gives the reply's."""
+    found, old_at, new_at = [], 0, 0
+    for name, old in parent.items():
+        new = reply[name]
+        if old != new:
+            head = _common(old, new)
+            tail = min(_common(old[::-1], new[::-1]), len(old) - head, len(new) - head)
+            found.append(Edit(old_at + head, old_at + len(old) - tail, new_at + head, new_at + len(new) - tail, name))
+        old_at += len(old) + len(joiner)
+        new_at += len(new) + len(joiner)
+    return tuple(found)
+
+
+def _common(one: str, other: str) -> int:
+    size = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        size += 1
+    return size
+
+
+def form_difference(base: str, text: str) -> tuple[FormDifference, ...]:
+    """Give what changed between the first form's turn and this one's, as stretches of both texts."""
+    matcher = SequenceMatcher(None, _tokens(base), _tokens(text), autojunk=False)
+    old, new = _offsets(_tokens(base)), _offsets(_tokens(text))
+    return tuple(
+        FormDifference(old[a], old[b], new[c], new[d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"
+    )
+
+
+def _tokens(text: str) -> list[str]:
+    """Give runs of letters and single other characters; every character of an unspaced script stands alone."""
+    found: list[str] = []
+    for letter in text:
+        if found and letter.isalpha() and found[-1][-1].isalpha() and letter < "\u2e80":
+            found[-1] += letter
+        else:
+            found.append(letter)
+    return found
+
+
+def _offsets(tokens: Sequence[str]) -> list[int]:
+    at, found = 0, [0]
+    for token in tokens:
+        at += len(token)
+        found.append(at)
+    return found

@@ -1,0 +1,246 @@
+"""The life of an event: named stages, each a function of the event and the answers so far.
+
+event -> write, vary -> scenario filters -> reply, contrast -> reply filters -> annotate -> rows. A scene that a filter drops is not paid for any further; a
+reply that a filter drops leaves the record. Whatever becomes of a record, it is sealed with its outcome.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from synth.content.prompts import Frame
+from synth.content.scenarios import Family
+from synth.filters.base import Candidate, OpenSuite, Resources, Stage, decide, run_stage
+from synth.line.assemble import Provenance, Told, check_quotes, make_scenario
+from synth.line.evidence import QuoteError, edits_between, find_quote, join_beats, normal
+from synth.programs.annotate import annotate_scene
+from synth.programs.contracts import ContrastAnswer, LabelsAnswer, ReplyAnswer, SceneAnswer
+from synth.programs.contrast import spoil_reply
+from synth.programs.event import tell_event
+from synth.programs.questions import Desk
+from synth.programs.reply import write_reply
+from synth.programs.vary import vary_scene
+from synth.programs.write import write_scene
+from synth.records.cells import Cell, Event, PlannedFailure
+from synth.records.labels import OVER_VARIANTS, AnnotatorKind, Direction, Outcome, ReplyKind
+from synth.records.schema import Annotation, Call, Reply, Scenario, Span, Verdict
+
+
+@dataclass(slots=True)
+class Lived:
+    """What became of an event: rows and verdicts of every form, in the event's order of forms."""
+
+    scenarios: list[Scenario] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    annotations: list[Annotation] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Everything that the events of one language need to live."""
+
+    desk: Desk
+    families: Mapping[str, Family]
+    frame: Frame
+    joiner: str
+    provenance: Provenance
+    suite: OpenSuite
+    resources: Resources
+    annotators: tuple[tuple[str, str], ...]
+    alternative: bool
+
+    async def live(self, event: Event, partition: str) -> Lived:
+        """Give everything that became of an event.
+
+        Raises:
+            Transient: a call's transport failed for good in this run; nothing of the event is kept, and it stays open.
+            SynthError: the run ends (keys, breaker, budget).
+        """
+        lived = Lived()
+        for cell, told in await self._scenes(event, partition):
+            await self._live_form(event, cell, told, partition, lived)
+        return lived
+
+    # -- event, write, vary
+
+    async def _scenes(self, event: Event, partition: str) -> list[tuple[Cell, Told]]:
+        family = self.families[event.family]
+        told = await tell_event(self.desk, event, family, partition)
+        if told.value is None:
+            return [(cell, Told(told.outcome, told.calls)) for cell in event.cells]
+        found: list[tuple[Cell, Told]] = []
+        base: tuple[Cell, SceneAnswer] | None = None
+        for cell in event.cells:
+            calls = told.calls if not found else ()
+            if base is None:
+                written = await write_scene(self.desk, event, cell, family, told.value, partition)
+            else:
+                written = await vary_scene(self.desk, event, cell, family, told.value, base, partition)
+            scene, outcome = _checked(written.value, written.outcome, family)
+            found.append((cell, Told(outcome, (*calls, *written.calls), told.value, scene, base[1] if base else None)))
+            if base is None and scene is not None:
+                base = (cell, scene)
+        return found
+
+    async def _live_form(self, event: Event, cell: Cell, told: Told, partition: str, lived: Lived) -> None:
+        family = self.families[event.family]
+        scenario = make_scenario(cell, family, self.frame, told, self.provenance)
+        verdicts = run_stage(self.suite, Stage.SCENARIO, Candidate(scenario), self.resources) if told.scene else []
+        calls = list(told.calls)
+        replies: list[Reply] = []
+        if told.scene is not None and not decide(verdicts).dropped:
+            replies = await self._replies(event, cell, told, partition, calls)
+            candidate = Candidate(scenario, tuple(replies))
+            verdicts += run_stage(self.suite, Stage.REPLIES, candidate, self.resources)
+            lived.annotations += await self._annotations(event, cell, told.scene, scenario, partition, calls)
+        outcome = told.outcome if replies or told.scene is None or decide(verdicts).dropped else Outcome.UNPARSABLE
+        lived.scenarios.append(replace(scenario, calls=tuple(calls), outcome=outcome))
+        lived.replies += replies
+        lived.verdicts += verdicts
+
+    # -- reply, contrast
+
+    async def _replies(self, event: Event, cell: Cell, told: Told, partition: str, calls: list[Call]) -> list[Reply]:
+        assert told.event is not None
+        assert told.scene is not None
+        family = self.families[event.family]
+        asked = (self.desk, event, cell, family, told.event, told.scene)
+        answer = await write_reply(*asked, partition)
+        calls += answer.calls
+        if answer.value is None:
+            return []
+        beats = {beat.beat: normal(beat.text) for beat in answer.value.beats}
+        faithful = _faithful(cell, beats, answer.value, self.joiner)
+        found = [faithful]
+        if self.alternative:
+            other = await write_reply(*asked, partition, style="alternative")
+            calls += other.calls
+            if other.value is not None:
+                found.append(_alternative(cell, other.value, self.joiner))
+        for failure in cell.failures:
+            spoiled = await spoil_reply(*asked, beats, failure, partition)
+            calls += spoiled.calls
+            if spoiled.value is not None and (made := _failure(cell, failure, faithful, beats, spoiled.value, self.joiner)):
+                found.append(made)
+        return found
+
+    # -- annotate
+
+    async def _annotations(
+        self, event: Event, cell: Cell, scene: SceneAnswer, scenario: Scenario, partition: str, calls: list[Call]
+    ) -> list[Annotation]:
+        roles = {person.pid: person.role for person in cell.people if person.pid != "X"}
+        found: list[Annotation] = []
+        for role, name in self.annotators:
+            answer = await annotate_scene(self.desk, role, event.language, scene, roles, partition)
+            calls += answer.calls
+            if answer.value is not None:
+                reported = answer.calls[-1].model_reported or name
+                found += _labels(scenario, answer.value, reported, name.partition("/")[0])
+        return found
+
+
+def _checked(scene: SceneAnswer | None, outcome: Outcome, family: Family) -> tuple[SceneAnswer | None, Outcome]:
+    if scene is None:
+        return None, outcome
+    try:
+        check_quotes(scene, family)
+    except ValueError:
+        return None, Outcome.MISMATCHED
+    return scene, outcome
+
+
+def _faithful(cell: Cell, beats: Mapping[str, str], answer: ReplyAnswer, joiner: str) -> Reply:
+    return _reply(cell, "faithful", ReplyKind.FAITHFUL, join_beats(beats, joiner), answer)
+
+
+def _alternative(cell: Cell, answer: ReplyAnswer, joiner: str) -> Reply:
+    beats = {beat.beat: normal(beat.text) for beat in answer.beats}
+    return _reply(cell, "alternative", ReplyKind.ALTERNATIVE, join_beats(beats, joiner), answer)
+
+
+def _reply(cell: Cell, name: str, kind: ReplyKind, text: str, answer: ReplyAnswer) -> Reply:
+    return Reply(
+        reply_id=f"{cell.scenario_id}.{name}",
+        scenario_id=cell.scenario_id,
+        kind=kind,
+        mechanism=None,
+        variant=None,
+        direction=None,
+        severity=None,
+        text=text,
+        acts=answer.acts,
+        parent_id=None,
+        edits=(),
+        kept=(),
+        style=answer.style or None,
+        reasoning=None,
+    )
+
+
+def _failure(
+    cell: Cell, failure: PlannedFailure, parent: Reply, beats: Mapping[str, str], answer: ContrastAnswer, joiner: str
+) -> Reply | None:
+    """Give a failure as edits of its parent; None where it names a beat that the parent has not, or changes nothing."""
+    replaced = {beat.beat: normal(beat.text) for beat in answer.beats}
+    if not set(replaced) <= set(beats):
+        return None
+    spoiled = {**beats, **replaced}
+    edits = edits_between(beats, spoiled, joiner)
+    if not edits:
+        return None
+    return Reply(
+        reply_id=f"{cell.scenario_id}.{failure.key}.{failure.severity}",
+        scenario_id=cell.scenario_id,
+        kind=ReplyKind.FAILURE,
+        mechanism=failure.mechanism,
+        variant=failure.variant or None,
+        direction=Direction.OVER if failure.variant in OVER_VARIANTS else Direction.UNDER,
+        severity=failure.severity,
+        text=join_beats(spoiled, joiner),
+        acts=(),
+        parent_id=parent.reply_id,
+        edits=edits,
+        kept=answer.kept,
+        style=None,
+        reasoning=None,
+    )
+
+
+def _labels(scenario: Scenario, answer: LabelsAnswer, annotator: str, alias: str) -> list[Annotation]:
+    text = scenario.turns[-1].text
+    kind = AnnotatorKind.LOOKUP if answer.kind == "lookup" else AnnotatorKind.MODEL
+    found = []
+    for label in answer.labels:
+        evidence: tuple[Span, ...] = ()
+        if label.quote:
+            try:
+                evidence = (find_quote(text, label.quote, label.nth),)
+            except QuoteError:
+                evidence = ()  # a label whose words are not there is kept, without evidence
+        found.append(
+            Annotation(
+                target_id=scenario.scenario_id,
+                field=label.field,
+                view="scene",
+                annotator=annotator,
+                annotator_kind=kind,
+                annotator_family=alias,
+                prompt_language="en",
+                value=label.value,
+                share=label.share,
+                evidence=evidence,
+            )
+        )
+    return found
+
+
+def digest_parts(parts: Mapping[str, object]) -> str:
+    """Give the digest of what decides the rows of a language: 32 hex digits."""
+    import json
+
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

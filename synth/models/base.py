@@ -1,0 +1,303 @@
+"""The door's words: one question, one answer, and what a model is (one attempt, no retries).
+
+A `Request` holds what a real model sees - messages and sampling parameters - and the names under which the answer is
+kept. Lanes (ways to reach a model) are found by the entry point group `synth.models`; a checkout that was never
+installed has no entry points and falls back to the two built-in lanes by their import strings, so no lane is ever
+imported by this module.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast, runtime_checkable
+
+from synth.errors import UsageError, nearest
+from synth.records.labels import Outcome
+from synth.records.schema import Message
+
+OFFLINE: Final = "offline"
+"""The reserved endpoint alias and model name of the embedded model."""
+
+ANSWERS: Final = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.TRUNCATED})
+"""The outcomes that are answers: kept for ever and replayed. Everything else is an error and is asked again."""
+
+DEFAULT_MAX_TOKENS: Final = 4096
+"""What a question without `max_tokens` is reserved for in the worst case."""
+
+_GROUP: Final = "synth.models"
+_BUILT_IN: Final = {OFFLINE: "synth.offline.embedded:open_model", "wire": "synth.models.wire:open_model"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a person reaches a model: their own setting, never part of a recipe.
+
+    `timeout` is in seconds, for one attempt.
+    """
+
+    alias: str
+    url: str | None
+    revision: str
+    key_variable: str | None
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which model answers, without the lane: the model's own id, the endpoint's alias and its declared revision."""
+
+    model: str
+    endpoint_alias: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The form of answer a program asks for; the version is an integer that we own and raise by hand."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Sampling parameters; None leaves the choice to the endpoint."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question; `key` is its ledger key (32 hex)."""
+
+    model: str
+    endpoint_alias: str
+    revision: str
+    program: str
+    contract: Contract
+    messages: tuple[Message, ...]
+    parameters: Parameters
+    draw: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written."""
+
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer; the outcome is ok, refused or truncated, and nothing else."""
+
+    text: str
+    outcome: Outcome
+    model_reported: str | None
+    fingerprint: str | None
+    request_id: str | None
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A question that a provider took and will answer later, under this job id."""
+
+    job: str
+
+
+class Model(Protocol):
+    """One attempt at one question.
+
+    `attempt` raises RateLimited, Transient, BadRequest or AuthFailed, and never retries by itself.
+    """
+
+    @property
+    def pure(self) -> bool:
+        """Whether equal messages always give equal answers, for nothing; a pure model is also a `PureModel`."""
+
+    @property
+    def name(self) -> str:
+        """The name under which it was opened."""
+
+    async def attempt(self, request: Request) -> Response | Pending:
+        """Give the answer, or the job under which it will come."""
+
+    async def close(self) -> None:
+        """Give back connections."""
+
+
+@runtime_checkable
+class PureModel(Model, Protocol):
+    """A model that computes its answer from the messages alone, at once."""
+
+    def answer(self, request: Request) -> Response:
+        """Give the answer; raises BadRequest where the messages are not for it."""
+
+
+Lane = Callable[[str, Mapping[str, Endpoint]], Model]
+"""What an entry point of the group `synth.models` names: (model name, endpoints by alias) -> Model."""
+
+
+def canonical_json(value: Any) -> bytes:
+    """Give the one ASCII spelling of a JSON value: keys sorted, no spaces, no NaN; lone surrogates stay escapes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def ledger_key(
+    identity: Identity,
+    *,
+    program: str,
+    contract: Contract,
+    messages: Iterable[Message],
+    parameters: Parameters,
+    draw: int = 0,
+) -> str:
+    """Give the name of a question, 32 hex of blake2b-16 over canonical JSON.
+
+    What decides the answer is in it; transport tries, lane, URL and generated schemas never are.
+    """
+    question = {
+        "model": identity.model,
+        "endpoint": [identity.endpoint_alias, identity.revision],
+        "program": program,
+        "contract": contract.version,
+        "messages": [[message.role, message.content] for message in messages],
+        "parameters": {
+            "temperature": _number(parameters.temperature),
+            "top_p": _number(parameters.top_p),
+            "max_tokens": parameters.max_tokens,
+        },
+        "seed": parameters.seed,
+        "draw": draw,
+    }
+    return hashlib.blake2b(canonical_json(question), digest_size=16).hexdigest()
+
+
+def _number(value: float | None) -> float | None:
+    # 1 and 1.0 are one temperature but two JSON texts
+    return None if value is None else float(value)
+
+
+def make_request(
+    identity: Identity,
+    *,
+    program: str,
+    contract: Contract,
+    messages: tuple[Message, ...],
+    parameters: Parameters,
+    draw: int = 0,
+) -> Request:
+    """Give the request with its key filled in."""
+    key = ledger_key(identity, program=program, contract=contract, messages=messages, parameters=parameters, draw=draw)
+    return Request(
+        identity.model,
+        identity.endpoint_alias,
+        identity.revision,
+        program,
+        contract,
+        messages,
+        parameters,
+        draw,
+        key,
+    )
+
+
+def estimate_tokens(text: str) -> int:
+    """Give about how many tokens a text has: the same number everywhere, for offline usage and plan estimates.
+
+    Quarter tokens for each code point by its length in UTF-8, rounded up: 1 for one byte (four letters a token), 2 for
+    two (Latin with marks, Cyrillic, Arabic), 4 for three (Indic scripts, kana, Han), 8 for four (emoji). An estimate on
+    the high side, not any provider's count.
+    """
+    if text.isascii():
+        return -(-len(text) // 4)
+    points = len(text)
+    one = len(text.encode("ascii", "ignore"))
+    four = len(text.encode("utf-16-le", "surrogatepass")) // 2 - points
+    three = len(text.encode("utf-8", "surrogatepass")) - one - 2 * (points - one) - 2 * four
+    two = points - one - three - four
+    return -(-(one + 2 * two + 4 * three + 8 * four) // 4)
+
+
+def estimate_prompt(messages: Iterable[Message]) -> int:
+    """Give about how many tokens a prompt has: its texts and four for each message's frame."""
+    return sum(4 + estimate_tokens(message.content) for message in messages)
+
+
+def worst_case(request: Request) -> int:
+    """Give the most tokens that one attempt can use: the prompt's estimate and the longest answer."""
+    limit = request.parameters.max_tokens
+    return estimate_prompt(request.messages) + (DEFAULT_MAX_TOKENS if limit is None else limit)
+
+
+def identity_of(name: str, endpoints: Mapping[str, Endpoint]) -> Identity:
+    """Give what a model name stands for, the same whichever lane reaches it.
+
+    Args:
+        name: `offline`, or `<alias>/<model>` (the model's id may hold further slashes).
+        endpoints: The person's endpoints by alias.
+
+    Raises:
+        UsageError: The name has neither form.
+    """
+    alias, slash, model = name.partition("/")
+    if name == OFFLINE:
+        alias, model = OFFLINE, OFFLINE
+    elif not (slash and alias and model) or alias == OFFLINE:
+        raise UsageError(
+            f"{name!r} is not a model name",
+            hint=f"write {OFFLINE!r} for the embedded model, or <alias>/<model>; aliases: {_aliases(endpoints)}",
+        )
+    endpoint = endpoints.get(alias)
+    return Identity(model, alias, endpoint.revision if endpoint else "")
+
+
+def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> Model:
+    """Give the model of that name.
+
+    `offline` is the embedded model, or whatever serves it where an endpoint of that alias has a URL; `<alias>/<model>`
+    goes over the wire to the alias's URL, or to the lane of that name where there is no such endpoint.
+
+    Raises:
+        UsageError: The name has the wrong form, or nothing is known under its alias.
+    """
+    alias = identity_of(name, endpoints).endpoint_alias
+    endpoint = endpoints.get(alias)
+    if endpoint is not None and endpoint.url is not None:
+        return _lane("wire")(name, endpoints)
+    if alias != OFFLINE and alias not in _lanes():
+        raise UsageError(
+            f"no endpoint with a URL has the alias {alias!r} (model {name!r})",
+            hint=f"{nearest(alias, endpoints)}; add the endpoint to your settings, or use {OFFLINE!r}",
+        )
+    return _lane(alias)(name, endpoints)
+
+
+def _aliases(endpoints: Mapping[str, Endpoint]) -> str:
+    return ", ".join(sorted(endpoints)) or "none"
+
+
+@functools.cache
+def _lanes() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=_GROUP)}
+
+
+def _lane(name: str) -> Lane:
+    """Give the lane's opener: from its entry point, else the built-in one by its import string."""
+    point = _lanes().get(name)
+    if point is not None:
+        return cast("Lane", point.load())
+    module, _, attribute = _BUILT_IN[name].partition(":")
+    return cast("Lane", getattr(importlib.import_module(module), attribute))

@@ -1,0 +1,319 @@
+"""The ledger: no answer is paid for twice. One SQLite file for each partition, one writer thread, group commit.
+
+The protocol, for one process and one event loop: `claim` a question (durably *sent* when it says Go), make one attempt,
+`settle` it. The first durable answer is the answer for everybody and is what `settle` gives; errors are journalled and
+never replayed; a claim that no settlement followed is reported at the next start and can be asked again. One key is in
+flight once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import re
+import sqlite3
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar, overload
+
+from synth.errors import AttemptError, ProviderError
+from synth.models.base import ANSWERS, Pending, Request, Response
+from synth.models.ledger_shard import INTERRUPTED, Shard, connect_reading, is_open, rows, storage_errors
+from synth.records.labels import Outcome
+
+__all__ = ["Go", "Hit", "Ledger", "statistics"]
+
+T = TypeVar("T")
+
+_MAX_BATCH: Final = 512
+_MAX_OPEN: Final = 64
+_MAX_DETAIL: Final = 2_000
+_PARTITION: Final = re.compile(r"\w[\w.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The question has a durable answer."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The question is yours: make one attempt and settle it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Operation:
+    """Work for the writer thread; what is `alone` stands in no transaction."""
+
+    partition: str
+    act: Callable[[Shard], Any]
+    done: asyncio.Future[Any]
+    alone: bool
+
+
+class Ledger:
+    """The answers of one build, owned by one process and one event loop."""
+
+    def __init__(self, build: Path, run: str) -> None:
+        """Open the ledger of a build folder, and find the claims that a kill cut off.
+
+        Args:
+            build: The build folder; the ledger is its folder `ledger`.
+            run: The name of this run, stored beside each answer.
+
+        Raises:
+            StorageError: A file cannot be read, written or understood.
+        """
+        self._folder = build / "ledger"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._run = run
+        self._interrupted = sum(self._recover(path) for path in _files(build) if is_open(path))
+        self._in_flight: dict[tuple[str, str], asyncio.Event] = {}
+        self._shards: OrderedDict[str, Shard] = OrderedDict()
+        self._queue: queue.SimpleQueue[_Operation | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="synth-ledger", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def interrupted(self) -> int:
+        """Give how many claims were in flight when an earlier run was killed, as found at this start."""
+        return self._interrupted
+
+    async def find(self, partition: str, request: Request) -> Response | None:
+        """Give the durable answer, waiting while the same question is in flight; None where somebody has to ask."""
+        await self._while_in_flight((partition, request.key))
+        key = bytes.fromhex(request.key)
+        return await self._submit(partition, lambda shard: shard.find(key))
+
+    async def claim(self, partition: str, request: Request, worst_case_tokens: int) -> Hit | Go | Pending:
+        """Give the answer, or the right to make one attempt, or the job under which the answer will come.
+
+        Waits while the same question is in flight. Before Go, *sent* is on disk; whoever got it must `settle` or
+        `let_go`.
+        """
+        place = (partition, request.key)
+        await self._while_in_flight(place)
+        self._in_flight[place] = asyncio.Event()
+        try:
+            found = await self._submit(partition, lambda shard: shard.claim(request, worst_case_tokens))
+        except asyncio.CancelledError:
+            # nothing was sent; the thread keeps the order, so this undoes the claim before anybody else makes one
+            self._post(partition, lambda shard: shard.withdraw(bytes.fromhex(request.key)))
+            self.let_go(partition, request)
+            raise
+        except BaseException:
+            self.let_go(partition, request)
+            raise
+        if found is None:
+            return Go()
+        self.let_go(partition, request)
+        return Hit(found) if isinstance(found, Response) else found
+
+    @overload
+    async def settle(self, partition: str, request: Request, outcome: Response) -> Response: ...
+
+    @overload
+    async def settle(
+        self, partition: str, request: Request, outcome: AttemptError | ProviderError | Pending
+    ) -> None: ...
+
+    async def settle(
+        self, partition: str, request: Request, outcome: Response | AttemptError | ProviderError | Pending
+    ) -> Response | None:
+        """End a claim: keep an answer (and give the one that is kept), park a job, or journal an error.
+
+        Raises:
+            ValueError: A response whose outcome is not an answer.
+            StorageError: The disk did not take it.
+        """
+        try:
+            return await self._submit(partition, _settlement(request, outcome))
+        finally:
+            self.let_go(partition, request)
+
+    def let_go(self, partition: str, request: Request) -> None:
+        """Hold a question no longer, unsettled: on disk it stays *sent*, and whoever waits for it may claim it."""
+        event = self._in_flight.pop((partition, request.key), None)
+        if event is not None:
+            event.set()
+
+    async def freeze(self, partition: str) -> None:
+        """Make one plain file of a sealed partition's shard; it can still be read, and thaws where a key is missing."""
+        await self._submit(partition, Shard.freeze, alone=True)
+
+    def close(self) -> None:
+        """Finish what was handed in, close the files and end the thread; twice is as good as once."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _recover(self, path: Path) -> int:
+        with storage_errors(path), Shard(path, self._run) as shard:
+            return shard.recover()
+
+    async def _while_in_flight(self, place: tuple[str, str]) -> None:
+        while (event := self._in_flight.get(place)) is not None:
+            await event.wait()
+
+    async def _submit(self, partition: str, act: Callable[[Shard], T], *, alone: bool = False) -> T:
+        result: T = await self._post(partition, act, alone=alone)
+        return result
+
+    def _post(self, partition: str, act: Callable[[Shard], Any], *, alone: bool = False) -> asyncio.Future[Any]:
+        if not _PARTITION.fullmatch(partition):
+            raise ValueError(f"{partition!r} is not a partition's name: letters, digits, '-', '_' and '.'")
+        if not self._thread.is_alive():
+            raise RuntimeError("this ledger is closed")
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Operation(partition, act, done, alone))
+        return done
+
+    # -- the writer thread: everything below runs in it, and all SQLite of this ledger does
+
+    def _work(self) -> None:
+        going = True
+        while going:
+            batch = self._next_batch()
+            going = batch[-1] is not None
+            _deliver([result for group in _groups(batch) for result in self._commit(group)])
+        for shard in self._shards.values():
+            shard.close()
+
+    def _next_batch(self) -> list[_Operation | None]:
+        batch = [self._queue.get()]
+        while batch[-1] is not None and len(batch) < _MAX_BATCH and not self._queue.empty():
+            batch.append(self._queue.get())
+        return batch
+
+    def _commit(self, group: Sequence[_Operation]) -> Sequence[tuple[_Operation, Any]]:
+        """Run operations of one partition in one transaction; where one fails, each gets its own."""
+        try:
+            values = self._run_together(group)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it belongs to the one who waits)
+            if len(group) == 1:
+                return [(group[0], error)]
+            return [result for operation in group for result in self._commit([operation])]
+        return list(zip(group, values, strict=True))
+
+    def _run_together(self, group: Sequence[_Operation]) -> list[Any]:
+        shard = self._shard(group[0].partition)
+        with storage_errors(shard.path):
+            try:
+                values = [operation.act(shard) for operation in group]
+                shard.commit()
+            except BaseException:
+                shard.rollback()
+                raise
+        return values
+
+    def _shard(self, partition: str) -> Shard:
+        shard = self._shards.pop(partition, None) or Shard(self._folder / f"{partition}.sqlite", self._run)
+        self._shards[partition] = shard
+        if len(self._shards) > _MAX_OPEN:
+            self._shards.popitem(last=False)[1].close()
+        return shard
+
+
+def _settlement(
+    request: Request, outcome: Response | AttemptError | ProviderError | Pending
+) -> Callable[[Shard], Response | None]:
+    if isinstance(outcome, Response):
+        if outcome.outcome not in ANSWERS:
+            raise ValueError(f"{outcome.outcome!s} is not an answer: {', '.join(sorted(ANSWERS))}")
+        return lambda shard: shard.answer(request, outcome)
+    if isinstance(outcome, Pending):
+        return lambda shard: shard.park(request, outcome.job)
+    return lambda shard: shard.fail(request, type(outcome).__name__, str(outcome)[:_MAX_DETAIL])
+
+
+def _groups(batch: Sequence[_Operation | None]) -> Iterator[list[_Operation]]:
+    """Give the operations by partition, in order, all of one in one group but what is alone."""
+    last: dict[str, list[_Operation]] = {}
+    groups: list[list[_Operation]] = []
+    for operation in batch:
+        if operation is None:
+            continue
+        group = last.get(operation.partition)
+        if group is None or group[0].alone or operation.alone:
+            group = last[operation.partition] = []
+            groups.append(group)
+        group.append(operation)
+    return iter(groups)
+
+
+def _deliver(results: Sequence[tuple[_Operation, Any]]) -> None:
+    """Hand a batch of results to their loop with one call."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Operation, Any]]] = {}
+    for result in results:
+        by_loop.setdefault(result[0].done.get_loop(), []).append(result)
+    for loop, delivered in by_loop.items():
+        # a loop that was closed meanwhile has nobody left who waits
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, delivered)
+
+
+def _resolve(results: Sequence[tuple[_Operation, Any]]) -> None:
+    for operation, value in results:
+        if operation.done.done():
+            continue
+        if isinstance(value, Exception):
+            operation.done.set_exception(value)
+        else:
+            operation.done.set_result(value)
+
+
+def _files(build: Path) -> list[Path]:
+    return sorted((build / "ledger").glob("*.sqlite"))
+
+
+def statistics(build: Path) -> dict[str, Any]:
+    """Give what a build's ledger holds, also while a run writes it: plain numbers, ready for JSON.
+
+    `in_flight` counts claims without a settlement (running now, or cut off and not yet found); `interrupted` those that
+    a later start found; `errors` counts journalled attempts by kind; tokens are those of the answers.
+
+    Raises:
+        StorageError: A file cannot be read.
+    """
+    outcomes: Counter[str] = Counter({str(outcome): 0 for outcome in Outcome if outcome in ANSWERS})
+    errors: Counter[str] = Counter()
+    sums: Counter[str] = Counter(dict.fromkeys(("tokens_in", "tokens_out", "in_flight", "jobs"), 0))
+    for path in _files(build):
+        with storage_errors(path), contextlib.closing(connect_reading(path)) as connection:
+            if rows(connection, "pragma user_version") != [(0,)]:
+                _add_shard(connection, outcomes, errors, sums)
+    interrupted = errors.pop(INTERRUPTED, 0)
+    return {
+        "answers": sum(outcomes.values()),
+        "outcomes": dict(sorted(outcomes.items())),
+        "in_flight": sums["in_flight"],
+        "interrupted": interrupted,
+        "errors": dict(sorted(errors.items())),
+        "jobs": sums["jobs"],
+        "tokens_in": sums["tokens_in"],
+        "tokens_out": sums["tokens_out"],
+    }
+
+
+def _add_shard(
+    connection: sqlite3.Connection, outcomes: Counter[str], errors: Counter[str], sums: Counter[str]
+) -> None:
+    query = "select outcome, count(*), sum(tokens_in), sum(tokens_out) from answers group by outcome"
+    for outcome, count, tokens_in, tokens_out in rows(connection, query):
+        outcomes[outcome] += count
+        sums["tokens_in"] += tokens_in
+        sums["tokens_out"] += tokens_out
+    for kind, count in rows(connection, "select kind, count(*) from journal group by kind"):
+        errors[kind] += count
+    for name, table in (("in_flight", "sent"), ("jobs", "jobs")):
+        sums[name] += rows(connection, f"select count(*) from {table}")[0][0]  # noqa: S608 (names of ours)

@@ -1,0 +1,252 @@
+"""One ledger file: the answers, open claims, journal and jobs of one partition, in SQLite.
+
+A shard belongs to one thread. While its partition is open it is in WAL mode with synchronous FULL; frozen, it is one
+plain file that is opened read-only until somebody has to write a missing key. No cursor outlives a call, so the WAL
+never grows for a reader. Layout (user_version 1): answers - rowid table with a unique 16-byte key and zlib-1 texts;
+sent - claims without a settlement; journal - errors and claims that a kill cut off; jobs - what a provider will answer
+later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Self
+
+from synth.errors import DamagedError, StorageError
+from synth.models.base import Pending, Request, Response, Usage
+from synth.records.labels import Outcome
+
+VERSION: Final = 1
+"""The layout's number, in SQLite's user_version."""
+
+INTERRUPTED: Final = "interrupted"
+"""The journal's kind for a claim that no settlement followed."""
+
+_TABLES: Final = f"""
+begin immediate;
+create table if not exists answers (
+    id integer primary key, key blob not null unique, program text not null, contract integer not null, draw integer not
+    null, outcome text not null, text blob, model_reported text, fingerprint text, request_id text, tokens_in integer
+    not null, tokens_out integer not null, run text not null);
+create table if not exists sent (
+    id integer primary key, key blob not null unique,
+    program text not null, worst_case integer not null, run text not null);
+create table if not exists journal (
+    id integer primary key, key blob not null, program text not null, kind text not null, detail text not null,
+    worst_case integer not null, run text not null);
+create table if not exists jobs (
+    id integer primary key, key blob not null unique, job text not null, run text not null);
+pragma user_version = {VERSION};
+commit;
+"""
+_FIND: Final = (
+    "select text, outcome, model_reported, fingerprint, request_id, tokens_in, tokens_out from answers where key = ?"
+)
+_ANSWER: Final = (
+    "insert or ignore into answers (key, program, contract, draw, outcome, text, model_reported, fingerprint,"
+    " request_id, tokens_in, tokens_out, run) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_CUT_OFF: Final = (
+    f"insert into journal (key, program, kind, detail, worst_case, run) "  # noqa: S608 (a constant of ours)
+    f"select key, program, '{INTERRUPTED}', '', worst_case, run from sent"
+)
+_JOURNAL: Final = "insert into journal (key, program, kind, detail, worst_case, run) values (?, ?, ?, ?, 0, ?)"
+
+
+def is_open(path: Path) -> bool:
+    """Give whether a shard is in WAL mode, which it is until it is frozen."""
+    if path.with_name(path.name + "-wal").exists():
+        return True
+    with path.open("rb") as file:
+        # bytes 18 and 19 of an SQLite file are its write and read versions: 1 rollback journal, 2 WAL
+        return file.read(20)[18:] == b"\x02\x02"
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into StorageError, or DamagedError where the file is not a sound database."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"{path}: {error}", hint="is the disk full, read-only, or the file in use?") from error
+    except sqlite3.DatabaseError as error:
+        raise DamagedError(f"{path}: {error}", hint="restore this file, or remove it to ask again") from error
+
+
+def rows(connection: sqlite3.Connection, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    """Give every row at once, so that no cursor stays open."""
+    with contextlib.closing(connection.execute(query, values)) as cursor:
+        return cursor.fetchall()
+
+
+def connect_reading(path: Path) -> sqlite3.Connection:
+    """Give a read-only connection; raises sqlite3.Error."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+
+
+class Shard:
+    """The ledger file of one partition, as its one writer sees it; nothing is created before the first write."""
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.path = path
+        self.run = run
+        self._connection: sqlite3.Connection | None = None
+        self._writable = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def commit(self) -> None:
+        """Make what was written since the last commit durable: it is on disk when this returns."""
+        if self._in_transaction:
+            self._execute("commit")
+
+    def rollback(self) -> None:
+        """Take back what was written since the last commit."""
+        if self._in_transaction:
+            self._execute("rollback")
+
+    def find(self, key: bytes) -> Response | None:
+        """Give the durable answer to a question."""
+        if not self._ready_to_read():
+            return None
+        for text, outcome, model, fingerprint, request_id, tokens_in, tokens_out in self._execute(_FIND, (key,)):
+            words = zlib.decompress(text).decode("utf-8", "surrogatepass")
+            return Response(words, Outcome(outcome), model, fingerprint, request_id, Usage(tokens_in, tokens_out))
+        return None
+
+    def claim(self, request: Request, worst_case: int) -> Response | Pending | None:
+        """Write that a question is about to be sent, unless its answer or job is known."""
+        key = bytes.fromhex(request.key)
+        found = self.find(key) or self._job(key)
+        if found is None:
+            self._begin()
+            self._cut_off(key)
+            values = (key, request.program, worst_case, self.run)
+            self._execute("insert into sent (key, program, worst_case, run) values (?, ?, ?, ?)", values)
+        return found
+
+    def withdraw(self, key: bytes) -> None:
+        """Take a claim back: nothing was sent."""
+        if self._is_sent(key):
+            self._begin()
+            self._execute("delete from sent where key = ?", (key,))
+
+    def answer(self, request: Request, response: Response) -> Response:
+        """Keep an answer and give the one that is kept, which is the first."""
+        self._begin()
+        key = bytes.fromhex(request.key)
+        text = zlib.compress(response.text.encode("utf-8", "surrogatepass"), 1)
+        reported = (response.model_reported, response.fingerprint, response.request_id)
+        usage = (response.usage.tokens_in, response.usage.tokens_out)
+        asked = (key, request.program, request.contract.version, request.draw)
+        self._execute(_ANSWER, (*asked, str(response.outcome), text, *reported, *usage, self.run))
+        self.withdraw(key)
+        self._execute("delete from jobs where key = ?", (key,))
+        kept = self.find(key)
+        assert kept is not None
+        return kept
+
+    def fail(self, request: Request, kind: str, detail: str) -> None:
+        """Journal an error, which is no answer."""
+        self._begin()
+        key = bytes.fromhex(request.key)
+        self._execute(_JOURNAL, (key, request.program, kind, detail, self.run))
+        self.withdraw(key)
+
+    def park(self, request: Request, job: str) -> None:
+        """Keep the job under which an answer will come."""
+        self._begin()
+        key = bytes.fromhex(request.key)
+        self._execute("insert or ignore into jobs (key, job, run) values (?, ?, ?)", (key, job, self.run))
+        self.withdraw(key)
+
+    def recover(self) -> int:
+        """Journal every claim that a kill cut off and give their number; they can be asked again."""
+        self._begin()
+        self._execute(_CUT_OFF)
+        ((count,),) = self._execute("select count(*) from sent")
+        self._execute("delete from sent")
+        self.commit()
+        return int(count)
+
+    def freeze(self) -> None:
+        """Make one plain file of it, without WAL; a shard that was never written stays absent."""
+        if self._ready_to_read() and self._writable:
+            self._execute("pragma wal_checkpoint(truncate)")
+            self._execute("pragma journal_mode = delete")
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; an open shard stays an open shard."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self._writable = False
+
+    def _execute(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        assert self._connection is not None
+        return rows(self._connection, query, values)
+
+    @property
+    def _in_transaction(self) -> bool:
+        return self._connection is not None and self._connection.in_transaction
+
+    def _begin(self) -> None:
+        """Be in a transaction, making or thawing the file where needed."""
+        if self._in_transaction:
+            return
+        if not self._writable:
+            self.close()
+            self._connection, self._writable = self._connect_writing(), True
+        self._execute("begin immediate")
+
+    def _ready_to_read(self) -> bool:
+        # a file of no bytes is what a kill leaves of a shard that was just being made
+        if self._connection is None and self.path.exists() and self.path.stat().st_size:
+            if is_open(self.path):
+                self._connection, self._writable = self._connect_writing(), True
+            else:
+                self._connection = connect_reading(self.path)
+        return self._connection is not None
+
+    def _connect_writing(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        ((version,),) = rows(connection, "pragma user_version")
+        if version > VERSION:
+            raise StorageError(
+                f"{self.path}: its layout {version} is newer than this program's {VERSION}", hint="update humane-synth"
+            )
+        rows(connection, "pragma journal_mode = wal")
+        rows(connection, "pragma synchronous = full")
+        if version < VERSION:
+            connection.executescript(_TABLES)
+
+    def _is_sent(self, key: bytes) -> bool:
+        return self._ready_to_read() and bool(self._execute("select 1 from sent where key = ?", (key,)))
+
+    def _job(self, key: bytes) -> Pending | None:
+        if not self._ready_to_read():
+            return None
+        found = self._execute("select job from jobs where key = ?", (key,))
+        return Pending(found[0][0]) if found else None
+
+    def _cut_off(self, key: bytes) -> None:
+        if self._is_sent(key):
+            self._execute(f"{_CUT_OFF} where key = ?", (key,))
+            self.withdraw(key)

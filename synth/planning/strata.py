@@ -1,0 +1,134 @@
+"""Strata, slots and ordinals: which events a quota asks for, so that raising it only appends."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from synth.errors import RecipeError
+from synth.planning.draws import key_of
+from synth.planning.inventory import Inventory
+from synth.records.labels import Explicitness, PowerForm
+
+MOST_STRATA: Final = 100_000
+_SPOKEN: Final = (Explicitness.NAMED, Explicitness.DESCRIBED, Explicitness.IMPLIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """One cell of the declared crossing, without its form factor: the fixed factors, and where its lines start.
+
+    `group` strata share language, family and level and take turns (`place`) at their lines.
+    """
+
+    factors: tuple[tuple[str, str], ...]
+    place: int
+    group: int
+
+    def get(self, factor: str) -> str | None:
+        """Give the value of a factor, None where it is drawn."""
+        return dict(self.factors).get(factor)
+
+    @property
+    def key(self) -> str:
+        """The canonical JSON of the factors."""
+        return json.dumps(dict(self.factors), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    def slot(self, ordinal: int, replacement: int) -> str:
+        """Give the name of an event slot: what its keys are hashed from."""
+        return f'{{"ordinal":{ordinal},"replacement":{replacement},"stratum":{self.key}}}'
+
+    def sequence(self, ordinal: int, replacement: int) -> int:
+        """Give the turn of this event at the lines of its family, language and level."""
+        return ordinal * self.group + self.place + replacement * 1009
+
+
+def strata_of(inventory: Inventory) -> list[Stratum]:
+    """Give the strata of a recipe in their seeded order.
+
+    Raises:
+        RecipeError: more than 10^5 strata, or none that the content can fill.
+    """
+    factors = [factor for factor in inventory.recipe.cross if factor != "power_form"]
+    options = {factor: _options(inventory, factor) for factor in factors}
+    size = 1
+    for values in options.values():
+        size *= len(values)
+    forms = len(inventory.recipe.forms) if "power_form" in inventory.recipe.cross else 1
+    if size * forms > MOST_STRATA:
+        raise RecipeError(
+            f"cross: {' x '.join(inventory.recipe.cross)} makes {size * forms} strata, more than {MOST_STRATA}",
+            hint="cross fewer factors; the others are balanced by draw and audited pairwise",
+        )
+    tuples = [tuple(zip(factors, values, strict=True)) for values in itertools.product(*options.values())]
+    able = [values for values in tuples if _able(inventory, dict(values))]
+    if not able:
+        raise RecipeError("cross: no stratum that the content can fill", hint="see `synth templates list`")
+    return _ordered(inventory.recipe.seed, able)
+
+
+def _ordered(seed: int, able: Sequence[tuple[tuple[str, str], ...]]) -> list[Stratum]:
+    groups: dict[tuple[str | None, ...], list[tuple[tuple[str, str], ...]]] = defaultdict(list)
+    for values in able:
+        groups[tuple(dict(values).get(factor) for factor in ("language", "family", "felt_affect"))].append(values)
+    found = [
+        Stratum(values, place, len(members)) for members in groups.values() for place, values in enumerate(members)
+    ]
+    return sorted(found, key=lambda stratum: (key_of(f"{seed}\x1f{stratum.key}"), stratum.key))
+
+
+def _options(inventory: Inventory, factor: str) -> Sequence[str]:
+    match factor:
+        case "language":
+            return inventory.recipe.languages
+        case "family":
+            return tuple(inventory.families)
+        case "felt_affect":
+            return ("low", "mid", "high", "masked")
+        case "profile":
+            return tuple(p.profile for group in inventory.profiles.values() for p in group)
+        case _:
+            return tuple(str(kind) for kind in Explicitness)
+
+
+def _able(inventory: Inventory, values: Mapping[str, str]) -> bool:
+    level, kind, language = values.get("felt_affect"), values.get("explicitness"), values["language"]
+    if "family" in values:
+        family = inventory.families[values["family"]]
+        if level and level not in family.emotion.levels:
+            return False
+        if not forms_of(inventory, values["family"]):
+            return False
+    if level and kind and (level == "masked") != (kind == Explicitness.MASKED):
+        return False
+    profile = values.get("profile")
+    return profile is None or any(p.profile == profile for p in inventory.profiles[language])
+
+
+def forms_of(inventory: Inventory, family: str) -> tuple[PowerForm, ...]:
+    """Give the forms of a family that the recipe wants, in the family's order."""
+    return tuple(form for form in inventory.families[family].forms if form in inventory.recipe.forms)
+
+
+def records_of(inventory: Inventory, stratum: Stratum) -> int:
+    """Give how many records one event of a stratum has: its forms, or the fewest where the family is drawn."""
+    family = stratum.get("family")
+    names = [family] if family else list(inventory.families)
+    return max(1, min(len(forms_of(inventory, name)) for name in names))
+
+
+def allocate(inventory: Inventory, strata: Sequence[Stratum], records: int) -> list[int]:
+    """Give, for each stratum, how many ordinals a quota of records asks for: whole rounds first, then one by one in order."""
+    sizes = [records_of(inventory, stratum) for stratum in strata]
+    rounds, rest = divmod(records, sum(sizes))
+    counts = [rounds] * len(strata)
+    for number, size in enumerate(sizes):
+        if rest <= 0:
+            break
+        counts[number] += 1
+        rest -= size
+    return counts

@@ -1,0 +1,27 @@
+"""The annotate program: what a reader who sees the scene and nothing else understands of the speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from synth.ask import Parsed
+from synth.programs import briefs
+from synth.programs.contracts import LABELS, LabelsAnswer, SceneAnswer
+from synth.programs.questions import Desk
+from synth.records.labels import Emotion, Explicitness, Goal, Regulation
+
+_LISTS: Final = {
+    "emotions": [str(label) for label in Emotion],
+    "goals": [str(label) for label in Goal],
+    "regulations": [str(label) for label in Regulation],
+    "explicitness": [str(label) for label in Explicitness],
+}
+
+
+async def annotate_scene(
+    desk: Desk, role: str, language: str, scene: SceneAnswer, roles: Mapping[str, str], partition: str
+) -> Parsed[LabelsAnswer]:
+    """Give one annotator's labels; the question holds the scene, its setting and who speaks to whom, never the cell."""
+    brief = briefs.of_annotate(language, scene, roles)
+    return await desk.ask(role, brief, LABELS, LabelsAnswer, partition=partition, inputs=_LISTS)

@@ -1,0 +1,181 @@
+"""The recipe: the one page that says what to build. Endpoints, keys, workers and budgets are not in it; they are the person's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from synth.content.reading import Written, check, parse
+from synth.content.shelves import Shelves
+from synth.errors import Place, RecipeError, nearest
+from synth.records.labels import PowerForm
+
+FACTORS: Final = ("language", "family", "felt_affect", "power_form", "profile", "explicitness")
+_MODEL: Final = r"^(offline|[a-z0-9][a-z0-9_-]*/\S+)$"
+_LARGEST: Final = 100_000_000
+
+Factor = Literal["language", "family", "felt_affect", "power_form", "profile", "explicitness"]
+
+
+class Quota(Written):
+    """How many kept records to reach."""
+
+    records: int = Field(ge=1, le=_LARGEST)
+
+
+class Splits(Written):
+    """Whole families held out, in all languages; every other family trains."""
+
+    validation: tuple[str, ...] = ("marked_down_for_the_accent", "you_stayed_on_the_line")
+    test: tuple[str, ...] = ("tell_me_i_am_right", "the_call_that_did_not_come", "eviction_morning", "the_formal_you")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Splits:
+        if both := set(self.validation) & set(self.test):
+            raise ValueError(f"{sorted(both)[0]} cannot be held out for validation and for test")
+        return self
+
+
+class Replies(Written):
+    """Which replies each scenario gets beside the faithful one."""
+
+    alternative: bool = True
+    under: int = Field(default=4, ge=0, le=4)
+    over: int = Field(default=1, ge=0, le=4)
+
+
+class Models(Written):
+    """Who writes, and who annotates blind: `offline`, or the alias of an endpoint and a model (`mine/llama-70b`)."""
+
+    writer: str = Field(default="offline", pattern=_MODEL)
+    annotators: tuple[str, ...] = Field(default=("offline",), max_length=8)
+
+    @field_validator("annotators")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        import re
+
+        for name in value:
+            if not re.match(_MODEL, name):
+                raise ValueError(f"{name!r} is neither `offline` nor alias/model")
+        return value
+
+    def roles(self) -> dict[str, str]:
+        """Give every role and the model that plays it."""
+        return {"writer": self.writer} | {f"annotator-{n}": name for n, name in enumerate(self.annotators, 1)}
+
+
+class Sampling(Written):
+    """How a model samples; null leaves it to the model."""
+
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=2048, ge=16, le=131072)
+
+
+class Recipe(Written):
+    """What to build. Every field has a default but languages and quota."""
+
+    recipe: str = Field(default="unnamed", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    seed: int = Field(default=1, ge=0, le=2**63 - 1)
+    languages: tuple[str, ...] = Field(min_length=1)
+    profiles: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    forms: tuple[PowerForm, ...] = tuple(PowerForm)
+    cross: tuple[Factor, ...] = ("language", "family", "felt_affect", "power_form")
+    quota: Quota
+    tries: int = Field(default=3, ge=1, le=9)
+    splits: Splits = Splits()
+    replies: Replies = Replies()
+    suite: str = "default"
+    models: Models = Models()
+    sampling: dict[str, Sampling] = {}
+    prompts: Literal["english", "native"] = "english"
+    partition: int = Field(default=1000, ge=3, le=100_000)
+    overlays: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+    @field_validator("languages", "profiles", "families", "forms", "cross")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            twice = next(item for item in value if value.count(item) > 1)
+            raise ValueError(f"{twice} is listed twice")
+        return value
+
+    @field_validator("cross")
+    @classmethod
+    def _by_language(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "language" not in value:
+            raise ValueError("cross names language: every build is partitioned by it")
+        return value
+
+    @field_validator("sampling")
+    @classmethod
+    def _roles(cls, value: dict[str, Sampling]) -> dict[str, Sampling]:
+        for role in value:
+            if role != "writer" and not role.startswith("annotator-"):
+                raise ValueError(f"{role!r} is no role; valid: writer, annotator-1, annotator-2, ...")
+        return value
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits of what the recipe asks, whatever its layout."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @classmethod
+    def read(cls, path: str | Path) -> Recipe:
+        """Give the recipe of a YAML file.
+
+        Raises:
+            RecipeError: with file, line, column and the valid values.
+        """
+        file = Path(path)
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            hint = "see templates/recipes/, or write one with `synth init`"
+            raise RecipeError(f"cannot be read: {error.strerror}", place=Place(str(file)), hint=hint) from None
+        except UnicodeDecodeError:
+            raise RecipeError("not UTF-8", place=Place(str(file)), hint="save the file as UTF-8") from None
+        value = parse(text, str(file), RecipeError)
+        if not isinstance(value, dict):
+            raise RecipeError("a recipe is a map of settings", place=Place(str(file), 1, 1), hint="languages: [en]")
+        return check(cls, value, text, str(file), RecipeError)
+
+    @classmethod
+    def of(cls, value: Recipe | Mapping[str, Any] | str | Path) -> Recipe:
+        """Give a recipe of a recipe, a mapping or a file."""
+        if isinstance(value, Recipe):
+            return value
+        if isinstance(value, str | Path):
+            return cls.read(value)
+        try:
+            return cls.model_validate(dict(value))
+        except ValidationError as faults:
+            first = faults.errors(include_url=False)[0]
+            where = ".".join(str(step) for step in first["loc"])
+            hint = nearest(str(first["loc"][-1]), cls.model_fields) if first["type"] == "extra_forbidden" else ""
+            raise RecipeError(f"{where}: {first['msg']}", hint=hint) from None
+
+
+def open_shelves(recipe: Recipe, folder: Path) -> Shelves:
+    """Give the content that a recipe uses: ours, with its overlays laid over it.
+
+    Raises:
+        RecipeError: an overlay leads out of the recipe's folder.
+    """
+    root = folder.resolve()
+    overlays = []
+    for name in recipe.overlays:
+        path = (root / name).resolve()
+        if Path(name).is_absolute() or not path.is_relative_to(root):
+            raise RecipeError(f"overlays: {name!r} leads out of {root}", hint="an overlay lies beside its recipe")
+        overlays.append(path)
+    return Shelves(overlays, recipe.overrides)

@@ -1,0 +1,94 @@
+"""What a record is asked to be, before any text exists: the event, its people and its forms, as planning draws them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synth.records.labels import Emotion, Explicitness, Goal, Mechanism, PowerForm, Regulation, Split
+from synth.records.schema import PowerHolding, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person of a scene; `short` is the name in daily use. `calls`: how this person calls another, as (pid, words)."""
+
+    pid: str
+    role: str
+    name: str
+    short: str
+    given: str
+    family: str
+    gender: str
+    profile_id: str
+    calls: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFailure:
+    """One failure reply to ask for; `variant` is empty or names what gives too much or too little (harsh, general)."""
+
+    mechanism: Mechanism
+    variant: str
+    severity: int
+
+    @property
+    def key(self) -> str:
+        """The name of this failure in a phrasing file, such as `avoidance.harsh`."""
+        return f"{self.mechanism}.{self.variant}" if self.variant else str(self.mechanism)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One form of one event: everything that a record must come to say, and nothing that it says yet."""
+
+    scenario_id: str
+    event_key: str
+    form_key: str
+    form: PowerForm
+    split: Split
+    family: str
+    language: str
+    variety: str
+    script: str
+    locale: str
+    profile_ids: tuple[str, ...]
+    profiles_reviewed: bool
+    level: str
+    emotion: Emotion
+    emotion_also: tuple[Emotion, ...]
+    explicitness: Explicitness
+    goal: Goal
+    felt: int
+    shown: int
+    regulation: Regulation
+    directness: int
+    relationship: str
+    power_gap: int
+    power_bases: tuple[PowerHolding, ...]
+    exit_cost: int
+    familiarity: int
+    tie: str
+    people: tuple[Person, ...]
+    relations: tuple[Relation, ...]
+    address_out: str
+    address_back: str
+    failures: tuple[PlannedFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One set of particulars with its counterfactual forms: the unit of work, partition, quota and replacement."""
+
+    event_key: str
+    slot: str
+    seed: int
+    language: str
+    family: str
+    level: str
+    emotion: Emotion
+    explicitness: Explicitness
+    ordinal: int
+    replacement: int
+    sequence: int
+    split: Split
+    cells: tuple[Cell, ...]
