@@ -1,9 +1,9 @@
 """humane-synth: multilingual, relational, empathy-annotated scenarios with gold labels and targeted failures.
 
-    >>> import synth
-    >>> recipe = synth.Recipe(languages=["en", "ja"], quota={"records": 48})
-    >>> build = synth.build(recipe, "my-build")            # doctest: +SKIP
-    >>> build.dataset()["train"][0]["prompt"]              # doctest: +SKIP
+>>> import synth
+>>> recipe = synth.Recipe(languages=["en", "ja"], quota={"records": 48})
+>>> build = synth.build(recipe, "my-build")            # doctest: +SKIP
+>>> build.dataset()["train"][0]["prompt"]              # doctest: +SKIP
 """
 
 from __future__ import annotations

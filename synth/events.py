@@ -62,4 +62,4 @@ class RunEnded:
 
 
 BuildEvent = RunStarted | EventLived | EventParked | PartitionSealed | RoundClosed | RunEnded
-Listener = Callable[[BuildEvent], None]
+Listener = Callable[[BuildEvent], object]

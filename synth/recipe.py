@@ -37,7 +37,7 @@ class Splits(Written):
     @model_validator(mode="after")
     def _apart(self) -> Splits:
         if both := set(self.validation) & set(self.test):
-            raise ValueError(f"{sorted(both)[0]} cannot be held out for validation and for test")
+            raise ValueError(f"{min(both)} cannot be held out for validation and for test")
         return self
 
 

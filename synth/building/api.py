@@ -87,10 +87,19 @@ def build(
     given = read_endpoints([f"{alias}={url}" for alias, url in (endpoints or {}).items()])
     settings = RunSettings(workers, max_in_flight, deadline, max_calls, max_tokens, False, given)
     stop = Stop()
-    listener: Callable[[BuildEvent], object] = on_event or (lambda _event: None)
+
+    def listener(event: BuildEvent) -> None:
+        if on_event is not None:
+            on_event(event)
+
     report = in_own_thread(
         lambda: run_build(
-            known, Path(folder), settings=settings, recipe_folder=folder_of(recipe), listener=listener, stop=stop  # type: ignore[arg-type]
+            known,
+            Path(folder),
+            settings=settings,
+            recipe_folder=folder_of(recipe),
+            listener=listener,
+            stop=stop,
         ),
         stop,
     )

@@ -17,7 +17,7 @@ from synth.offline.embedded import OfflineModel
 from synth.planning.coverage import plan_slots
 from synth.planning.events import make_events
 from synth.planning.inventory import OFFLINE, Inventory, take_stock
-from synth.planning.strata import allocate, strata_of
+from synth.planning.strata import allocate, records_of, strata_of
 from synth.recipe import Models
 
 SAMPLE = 12
@@ -50,12 +50,11 @@ def estimate(inventory: Inventory) -> Estimate:
     recipe = inventory.recipe
     strata = strata_of(inventory)
     wanted = allocate(inventory, strata, recipe.quota.records)
-    records = sum(n * len(inventory.families[s.get("family")].forms) if s.get("family") else n * 3 for s, n in zip(strata, wanted, strict=True))  # type: ignore[index]
+    records = sum(n * records_of(inventory, s) for s, n in zip(strata, wanted, strict=True))
     sampled, calls, tokens_in, tokens_out = _sample(inventory)
+    per: tuple[float, ...] = (UNSAMPLED_CALLS_A_RECORD, *UNSAMPLED_TOKENS_A_RECORD)
     if sampled:
-        per = calls / sampled, tokens_in / sampled, tokens_out / sampled
-    else:
-        per = (UNSAMPLED_CALLS_A_RECORD, *UNSAMPLED_TOKENS_A_RECORD)
+        per = (calls / sampled, tokens_in / sampled, tokens_out / sampled)
     total = [round(records * one) for one in per]
     most = 2 * recipe.tries
     paid = any(name != OFFLINE for name in recipe.models.roles().values())
@@ -65,16 +64,28 @@ def estimate(inventory: Inventory) -> Estimate:
 def _sample(inventory: Inventory) -> tuple[int, int, int, int]:
     """Give records, calls and tokens of a few events in the languages that the embedded model speaks."""
     recipe = inventory.recipe
-    able = [lang for lang in recipe.languages if all(inventory.shelves.has(f"{FOLDER}/{lang}/{f}.yaml") for f in inventory.families)]
+    able = [
+        lang
+        for lang in recipe.languages
+        if all(inventory.shelves.has(f"{FOLDER}/{lang}/{f}.yaml") for f in inventory.families)
+    ]
     if not able:
         return 0, 0, 0, 0
-    offline = recipe.model_copy(update={"languages": tuple(able), "profiles": (), "models": Models(annotators=tuple(OFFLINE for _ in recipe.models.annotators))})
+    offline = recipe.model_copy(
+        update={
+            "languages": tuple(able),
+            "profiles": (),
+            "models": Models(annotators=tuple(OFFLINE for _ in recipe.models.annotators)),
+        }
+    )
     stock = take_stock(offline, inventory.shelves)
     strata = strata_of(stock)
     slots = list(islice(plan_slots(stock, strata), 4096))
     events = make_events(stock, strata, slots[:: max(1, len(slots) // SAMPLE)][:SAMPLE])
     model = OfflineModel(stock.shelves)
-    roles: Mapping[str, Role] = {name: Role(model, identity_of(OFFLINE, {}), Parameters()) for name in offline.models.roles()}
+    roles: Mapping[str, Role] = {
+        name: Role(model, identity_of(OFFLINE, {}), Parameters()) for name in offline.models.roles()
+    }
     purse = Purse()
     asker = Asker(roles, purse=purse)
     suite = open_recipe_suite(stock)

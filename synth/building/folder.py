@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from synth.models.base import Endpoint
 from synth.planning.inventory import Inventory
 from synth.planning.rounds import Round
 from synth.recipe import Recipe
-from synth.records.durable import read_json, sweep, write_bytes, write_json
+from synth.records.durable import TEMPORARY, read_json, replacing, sweep, write_bytes, write_json
 from synth.records.schema import SCHEMA_VERSION
 
 IDENTITY: Final = "plan/identity.json"
@@ -49,7 +49,9 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise LockedError(f"another process works in {folder}", hint="wait for it, or name another folder with -o") from None
+        raise LockedError(
+            f"another process works in {folder}", hint="wait for it, or name another folder with -o"
+        ) from None
     except OSError as error:
         raise _unusable(folder, error) from None
     try:
@@ -62,7 +64,7 @@ def locked(folder: Path) -> Iterator[None]:
 def _prepare(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strange = sorted(p.name for p in folder.iterdir() if p.name not in _OURS and not p.name.endswith(".tmp"))
+        strange = sorted(p.name for p in folder.iterdir() if p.name.removesuffix(TEMPORARY) not in _OURS)
     except (NotADirectoryError, FileExistsError):
         raise UsageError(f"{folder} is no folder", hint="name a folder with -o") from None
     except OSError as error:
@@ -95,26 +97,45 @@ def read_identity(folder: Path) -> dict[str, Any] | None:
     return read_json(folder / IDENTITY) if (folder / IDENTITY).exists() else None
 
 
-def bind(folder: Path, inventory: Inventory, endpoints: Mapping[str, Endpoint], rounds: list[Round]) -> None:
-    """Bind a folder to this line, or check that it is bound to it.
+def check_pinned(folder: Path, shelves: Shelves, rounds: Sequence[Round]) -> None:
+    """Raise IdentityError where content that a folder was planned from is gone; must stand before it is read."""
+    gone = [name for made in rounds for name in made.content if not shelves.has(name)]
+    if gone:
+        raise _otherwise(folder, [f"{name} is gone" for name in sorted(set(gone))])
+
+
+def bind(
+    folder: Path, inventories: Sequence[Inventory], endpoints: Mapping[str, Endpoint], rounds: Sequence[Round]
+) -> None:
+    """Bind a folder to this line, or check that it is bound to it: by the recipe's inventory and those of open rounds.
 
     Raises:
         IdentityError: the folder belongs to another seed, schema, line or content; names each thing that changed.
     """
-    recipe = inventory.recipe
-    lines = {language: line_parts(inventory, language, endpoints) for language in recipe.languages}
+    recipe, shelves = inventories[0].recipe, inventories[0].shelves
+    lines = {
+        language: line_parts(inventory, language, endpoints)
+        for inventory in inventories
+        for language in inventory.recipe.languages
+    }
     known = read_identity(folder)
     if known is None:
         known = {"seed": recipe.seed, "schema_major": SCHEMA_VERSION.partition(".")[0], "lines": {}}
-    changed = _changes(known, recipe, lines) + _content_changes(inventory.shelves, rounds)
+    changed = _changes(known, recipe, lines) + _content_changes(shelves, rounds)
     if changed:
-        raise IdentityError(
-            f"{folder} was built otherwise: {'; '.join(changed[:8])}" + (f"; and {len(changed) - 8} more" if len(changed) > 8 else ""),
-            hint="put it back as it was, or go on in a new folder with --fork NEW (paid answers are taken along)",
-        )
+        raise _otherwise(folder, changed)
     merged = known["lines"] | {language: _line(parts) for language, parts in lines.items()}
     if merged != known["lines"] or not (folder / IDENTITY).exists():
         write_json(folder / IDENTITY, known | {"lines": merged})
+
+
+def _otherwise(folder: Path, changed: Sequence[str]) -> IdentityError:
+    named = dict.fromkeys(changed)
+    more = f"; and {len(named) - 8} more" if len(named) > 8 else ""
+    return IdentityError(
+        f"{folder} was built otherwise: {'; '.join([*named][:8])}{more}",
+        hint="put it back as it was, or go on in a new folder with --fork NEW (paid answers are taken along)",
+    )
 
 
 def _line(parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,31 +152,37 @@ def _changes(known: Mapping[str, Any], recipe: Recipe, lines: Mapping[str, Mappi
         before = known["lines"].get(language)
         if before is None:
             continue
-        for name in sorted({*before["parts"], *parts}):
-            if before["parts"].get(name) != parts.get(name):
-                found.append(f"{name} changed ({language})")
+        names = sorted({*before["parts"], *parts})
+        found += [f"{name} changed ({language})" for name in names if before["parts"].get(name) != parts.get(name)]
     return found
 
 
-def _content_changes(shelves: Shelves, rounds: list[Round]) -> list[str]:
+def _content_changes(shelves: Shelves, rounds: Sequence[Round]) -> list[str]:
     pinned: dict[str, str] = {}
     for made in rounds:
         pinned |= made.content
-    return [
-        f"{name} {'changed' if shelves.has(name) else 'is gone'}"
-        for name, digest in sorted(pinned.items())
-        if not shelves.has(name) or shelves.file(name).digest != digest
-    ]
+    return [f"{name} changed" for name, digest in sorted(pinned.items()) if shelves.file(name).digest != digest]
 
 
 def fork(old: Path, new: Path) -> None:
     """Begin a new folder with the answers of an old one; nothing else is taken along.
 
     Raises:
-        UsageError: the new folder is not empty.
+        UsageError: the old folder is no build, or the new one is not empty or lies within the old one.
+        LockedError: another process works in the old folder.
     """
+    if read_identity(old) is None:
+        raise UsageError(f"{old} holds no build", hint="name the folder of the build to go on from")
+    if new.resolve().is_relative_to(old.resolve()):
+        raise UsageError(f"{new} lies within {old}", hint="name a new folder beside it after --fork")
     if new.exists() and any(new.iterdir()):
         raise UsageError(f"{new} is not empty", hint="name a new folder after --fork")
+    with locked(old):
+        for path in sorted((old / "ledger").glob("*")):
+            _copy(path, new / "ledger" / path.name)
     new.mkdir(parents=True, exist_ok=True)
-    if (old / "ledger").is_dir():
-        shutil.copytree(old / "ledger", new / "ledger")
+
+
+def _copy(path: Path, to: Path) -> None:
+    with replacing(to) as sink, path.open("rb") as source:
+        shutil.copyfileobj(source, sink)

@@ -39,4 +39,4 @@ def joined(rows: pa.Table, select: pa.Table, key: str, *, kept: bool) -> pa.Tabl
     columns = [*rows.columns]
     columns += [decided.column(name) for name, shown in DECIDED.items() if shown not in rows.schema.names]
     table = pa.Table.from_arrays(columns, schema=schema)
-    return table.filter(pc.fill_null(table.column("is_kept"), False)) if kept else table  # noqa: FBT003 - pyarrow's own call
+    return table.filter(pc.fill_null(table.column("is_kept"), False)) if kept else table

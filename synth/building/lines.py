@@ -19,8 +19,8 @@ from synth.offline.embedded import OfflineModel
 from synth.planning.inventory import OFFLINE, Inventory
 from synth.programs.contracts import CONTRAST, EVENT, LABELS, REPLY, SCENE
 from synth.programs.questions import Desk
-from synth.records.labels import Origin
 from synth.recipe import Recipe
+from synth.records.labels import Origin
 
 PARSER_VERSION = 1
 """Raised by hand when the same answer would be read another way."""
@@ -73,7 +73,10 @@ def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endp
     """Give everything that decides the rows of a language, by name, so that a difference can be named."""
     recipe, shelves = inventory.recipe, inventory.shelves
     native = language if recipe.prompts == "native" else ""
-    parts: dict[str, Any] = {"parser": PARSER_VERSION, f"templates/frames/{language}.yaml": shelves.file(f"templates/frames/{language}.yaml").digest}
+    parts: dict[str, Any] = {
+        "parser": PARSER_VERSION,
+        f"templates/frames/{language}.yaml": shelves.file(f"templates/frames/{language}.yaml").digest,
+    }
     for program, contract in PROGRAMS.items():
         prompt = read_prompt(shelves, program, native)
         parts[prompt.file.name] = prompt.file.digest
@@ -86,6 +89,8 @@ def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endp
         parts[f"model of {role}"] = [identity.model, identity.endpoint_alias, identity.revision]
         parts[f"sampling of {role}"] = [parameters.temperature, parameters.top_p, parameters.max_tokens]
     parts["replies"] = recipe.replies.model_dump()
+    # a family that trained in one night and is held out in the next would stand in both
+    parts["splits"] = {split: sorted(names) for split, names in recipe.splits.model_dump().items()}
     return parts
 
 

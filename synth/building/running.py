@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synth.building.close import close_build, write_run
-from synth.building.folder import bind, locked, write_recipe
+from synth.building.folder import bind, check_pinned, locked, write_recipe
 from synth.building.lines import Crew, embedded, open_asker, open_crew, open_line, open_recipe_suite
-from synth.building.rounds import plan_next, sealed, take_standing
-from synth.building.sealing import seal_encoded
+from synth.building.rounds import Standing, plan_next, sealed, take_standing
+from synth.building.sealing import finished, seal_encoded
 from synth.building.settings import RunSettings, check_aliases
 from synth.building.walk import OpenPartition, Stop, Walk, open_partition
 from synth.building.workers import Task, make_all
@@ -25,9 +24,8 @@ from synth.filters.base import Resources, read_resources
 from synth.models.ledger import Ledger, statistics
 from synth.models.purse import Limits, Purse, Spent
 from synth.planning.inventory import Inventory, take_stock
-from synth.planning.rounds import Round, read_rounds
+from synth.planning.rounds import Round, read_rounds, stock_of
 from synth.recipe import Recipe, open_shelves
-from synth.records.parts import commits
 
 
 @dataclass(slots=True)
@@ -94,12 +92,14 @@ class _Run:
         self.report = Report()
         self.shelves = open_shelves(recipe, recipe_folder)
         self.resources: dict[str, Resources] = {}
+        self.standing = Standing()
 
     def run(self) -> Report:
         rounds = read_rounds(self.folder)
-        pinned = rounds[-1].profiles if rounds and not sealed(self.folder, rounds[-1]) else None
-        inventory = take_stock(self.recipe, self.shelves, profile_names=pinned)
-        bind(self.folder, inventory, self.settings.endpoints, rounds)
+        check_pinned(self.folder, self.shelves, rounds)
+        inventory = take_stock(self.recipe, self.shelves)
+        opened = [stock_of(self.recipe, self.shelves, made) for made in rounds if not sealed(self.folder, made)]
+        bind(self.folder, [inventory, *opened], self.settings.endpoints, rounds)
         self.suite = open_recipe_suite(inventory)
         write_recipe(self.folder, self.recipe)
         failure: SynthError | None = None
@@ -117,14 +117,16 @@ class _Run:
 
     def _rounds(self, rounds: list[Round]) -> None:
         while True:
-            if not rounds or sealed(self.folder, rounds[-1]):
-                planned = self._next(rounds)
-                if planned is None:
+            # a part of any round may be missing: a person deletes what `verify` found damaged, and it is made again
+            made = next((made for made in rounds if not sealed(self.folder, made)), None)
+            if made is None:
+                made = self._next(rounds)
+                if made is None:
                     self.report.complete = True
                     return
-                rounds = [*rounds, planned]
-            self._walk(rounds[-1])
-            if not sealed(self.folder, rounds[-1]):
+                rounds = [*rounds, made]
+            self._walk(made)
+            if not sealed(self.folder, made):
                 raise IncompleteError(
                     f"stopped before the quota was met: {self.stop.reason or 'some calls got no answer'}",
                     hint="run the same command again to go on; nothing that was answered is asked again",
@@ -132,12 +134,10 @@ class _Run:
 
     def _next(self, rounds: list[Round]) -> Round | None:
         inventory = take_stock(self.recipe, self.shelves)
-        standing = take_standing(self.folder, rounds, inventory, self.suite, self.resources_of)
+        standing = take_standing(self.folder, rounds, inventory, self.suite, self.resources_of, self.standing)
         kept, attempted = standing.kept.total(), standing.attempted.total()
         planned = plan_next(self.folder, rounds, inventory, standing)
-        self.report.kept, self.report.dropped = kept, attempted - kept
-        self.report.missing = sum(bits.bit_count() for _, _, bits in standing.missing.get(rounds[-1].number, ())) if rounds else 0
-        self.report.rounds = len(rounds)
+        self.report.missing = standing.asked - kept
         if rounds:
             self.listener(RoundClosed(rounds[-1].number, kept, attempted - kept, self.report.missing))
         return planned
@@ -150,24 +150,28 @@ class _Run:
     # -- walking
 
     def _walk(self, made: Round) -> None:
-        done = {commit.partition for commit in commits(self.folder)}
+        done = finished(self.folder)
         todo = [planned for planned in made.partitions if planned.name not in done]
-        self.listener(RunStarted(str(self.folder), made.number, sum(p.events for p in todo), sum(p.records for p in todo)))
-        inventory = take_stock(self.recipe, self.shelves, profile_names=made.profiles)
+        self.listener(
+            RunStarted(str(self.folder), made.number, sum(p.events for p in todo), sum(p.records for p in todo))
+        )
+        inventory = stock_of(self.recipe, self.shelves, made)
         names = self.recipe.models.roles().values()
         if self.settings.workers > 1 and len(todo) > 1 and all(embedded(n, self.settings.endpoints) for n in names):
-            self._spread(made, [Task(str(self.folder), self.recipe, str(self.recipe_folder), made.number, p) for p in todo])
+            folders = str(self.folder), str(self.recipe_folder)
+            self._spread([Task(folders[0], self.recipe, folders[1], made.number, planned) for planned in todo])
             return
         partitions = (open_partition(self.folder, inventory, made, planned) for planned in todo)
         _run_loop(self._live(inventory, partitions))
 
-    def _spread(self, made: Round, tasks: list[Task]) -> None:
-        del made
+    def _spread(self, tasks: list[Task]) -> None:
         for one in make_all(tasks, self.settings.workers):
             seal_encoded(self.folder, one.planned.name, one.encoded, one.suite_digest, one.line_digest)
             for event in one.told:
                 self.listener(event)
-            self.report.calls += one.told[-1].calls if one.told else 0
+            self.report.calls += one.spent.calls
+            self.report.tokens_in += one.spent.tokens_in
+            self.report.tokens_out += one.spent.tokens_out
             self.listener(PartitionSealed(one.planned.name, one.planned.records))
             if self.stop.wanted():
                 return
@@ -190,6 +194,7 @@ class _Run:
                 calls=lambda: purse.run.calls,
                 ledger=ledger,
                 window=self._window(crew),
+                give_up=self.settings.give_up,
             )
             await walk.run(partitions)
         finally:
@@ -219,12 +224,17 @@ class _Run:
         self.report.seconds = round(time.time() - self.started, 3)
         if failure is not None:
             self.report.reason = str(getattr(failure, "message", failure))
-        with suppress(SynthError):
-            self.report.by_reason = close_build(
-                self.folder, read_rounds(self.folder), self.suite, self.resources_of, complete=self.report.complete
-            )
-        write_run(self.folder, self._run_number(), self.report, self.started, statistics(self.folder))
+        # what ended the run is what its caller must hear of, not that closing failed after it
+        with suppress(SynthError) if failure is not None else nullcontext():
+            self._close()
+            write_run(self.folder, self._run_number(), self.report, self.started, statistics(self.folder))
         self.listener(RunEnded(self.report.complete, self.report.reason))
+
+    def _close(self) -> None:
+        rounds = read_rounds(self.folder)
+        closed = close_build(self.folder, rounds, self.suite, self.resources_of, complete=self.report.complete)
+        self.report.kept, self.report.dropped = closed.kept, closed.dropped
+        self.report.by_reason, self.report.rounds = closed.by_reason, len(rounds)
 
 
 def _run_loop(work: Any) -> None:
@@ -233,7 +243,7 @@ def _run_loop(work: Any) -> None:
 
 def summary(report: Report) -> Mapping[str, Any]:
     """Give a report as plain values."""
-    return json.loads(json.dumps({name: getattr(report, name) for name in report.__slots__}))
+    return asdict(report)
 
 
 Progress = Callable[[object], None]

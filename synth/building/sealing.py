@@ -11,7 +11,7 @@ from synth.line.stages import Line, Lived
 from synth.records.arrow import table_of
 from synth.records.durable import write_bytes
 from synth.records.parquet import encode
-from synth.records.parts import seal
+from synth.records.parts import Prepared, commits, prepare, seal
 from synth.records.schema import Annotation, Reply, Scenario, Verdict
 
 ANNOTATIONS: Final = "annotations/0001"
@@ -19,10 +19,10 @@ ANNOTATIONS: Final = "annotations/0001"
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A partition as Parquet bytes: what a worker process sends back."""
+    """A partition as Parquet bytes, its rows hashed where they were made: what a worker process sends back."""
 
-    scenarios: bytes
-    replies: bytes
+    scenarios: Prepared
+    replies: Prepared
     annotations: bytes
     verdicts: bytes
 
@@ -30,8 +30,8 @@ class Encoded:
 def encode_partition(lived: Sequence[Lived]) -> Encoded:
     """Give a partition's tables as bytes, rows by (event, form)."""
     return Encoded(
-        scenarios=encode(table_of([row for one in lived for row in one.scenarios], Scenario)),
-        replies=encode(table_of([row for one in lived for row in one.replies], Reply)),
+        scenarios=prepare([row for one in lived for row in one.scenarios], Scenario),
+        replies=prepare([row for one in lived for row in one.replies], Reply),
         annotations=encode(table_of([row for one in lived for row in one.annotations], Annotation)),
         verdicts=encode(table_of([row for one in lived for row in one.verdicts], Verdict)),
     )
@@ -40,6 +40,11 @@ def encode_partition(lived: Sequence[Lived]) -> Encoded:
 def verdicts_path(build: Path, suite_digest: str, partition: str) -> Path:
     """Give where the record filters' verdicts on a partition stand."""
     return build / "verdicts" / suite_digest / f"{partition}.parquet"
+
+
+def finished(build: Path) -> set[str]:
+    """Give the sealed partitions whose labels stand beside them; one without them is made again, to the same bytes."""
+    return {one.partition for one in commits(build) if (build / ANNOTATIONS / f"{one.partition}.parquet").exists()}
 
 
 def seal_encoded(build: Path, partition: str, made: Encoded, suite_digest: str, line_digest: str) -> None:

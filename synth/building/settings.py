@@ -63,7 +63,9 @@ def read_endpoints(given: Sequence[str] = ()) -> dict[str, Endpoint]:
         written = check(_Settings, parse(text, str(file), UsageError) or {}, text, str(file), UsageError)
         for alias, one in written.endpoints.items():
             if not _ALIAS.match(alias):
-                raise UsageError(f"{alias!r} is no alias", place=Place(str(file)), hint="lower-case letters, digits, - and _")
+                raise UsageError(
+                    f"{alias!r} is no alias", place=Place(str(file)), hint="lower-case letters, digits, - and _"
+                )
             found[alias] = Endpoint(alias, one.url, one.revision, one.key, one.timeout)
     for word in given:
         endpoint = _given(word)
@@ -76,7 +78,8 @@ def _given(word: str) -> Endpoint:
     url, _, key = rest.partition(",")
     if not equals or not _ALIAS.match(alias) or not url.startswith(("http://", "https://")):
         raise UsageError(
-            f"{word!r} is no endpoint", hint="write alias=URL, such as mine=http://127.0.0.1:8000/v1, or alias=URL,KEY_VARIABLE"
+            f"{word!r} is no endpoint",
+            hint="write alias=URL, such as mine=http://127.0.0.1:8000/v1, or alias=URL,KEY_VARIABLE",
         )
     return Endpoint(alias, url.rstrip("/"), "", key or None)
 

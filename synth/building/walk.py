@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from synth.ask import PendingError
 from synth.building.sealing import seal_partition
 from synth.errors import IncompleteError, Transient
 from synth.events import EventLived, EventParked, Listener, PartitionSealed
 from synth.filters.base import decide
+from synth.line.assemble import Told, make_scenario
 from synth.line.stages import Line, Lived
 from synth.models.ledger import Ledger
 from synth.planning.events import make_events
 from synth.planning.inventory import Inventory
 from synth.planning.rounds import PlannedPartition, Round, read_slots
 from synth.records.cells import Event
+from synth.records.labels import Outcome
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class Walk:
         calls: Callable[[], int],
         ledger: Ledger | None = None,
         window: int = 1,
+        give_up: bool = False,
     ) -> None:
         self.build = build
         self.lines = lines
@@ -84,6 +88,7 @@ class Walk:
         self.calls = calls
         self.ledger = ledger
         self.window = window
+        self.give_up = give_up
 
     async def run(self, partitions: Iterator[OpenPartition]) -> None:
         """Live every event, several at a time; raises what ends the run, after the events in flight are drained."""
@@ -115,10 +120,13 @@ class Walk:
         event = partition.events[index]
         try:
             lived = await self.lines[event.language].live(event, partition.planned.name)
-        except Transient as error:
-            partition.parked += 1
-            self.listener(EventParked(event.language, str(error)))
-            return
+        except (Transient, PendingError) as error:
+            # its transport failed, or its answer comes later: other events go on
+            if not self.give_up or isinstance(error, PendingError):
+                partition.parked += 1
+                self.listener(EventParked(event.language, error.message))
+                return
+            lived = abandon(event, self.lines[event.language])
         except IncompleteError as error:
             partition.parked += 1
             self.stop.ask(error.message)
@@ -137,6 +145,13 @@ class Walk:
         if self.ledger is not None:
             await self.ledger.freeze(partition.planned.name)
         self.listener(PartitionSealed(partition.planned.name, partition.planned.records))
+
+
+def abandon(event: Event, line: Line) -> Lived:
+    """Give the rows of an event that is given up: every form, with nothing asked or answered, as `abandoned`."""
+    told = Told(Outcome.ABANDONED, ())
+    family = line.families[event.family]
+    return Lived([make_scenario(cell, family, line.frame, told, line.provenance) for cell in event.cells])
 
 
 def tell(language: str, lived: Lived, calls: int) -> EventLived:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from synth.building.lines import open_asker, open_crew, open_line, open_recipe_s
 from synth.building.sealing import Encoded, encode_partition
 from synth.building.walk import open_partition, tell
 from synth.events import EventLived
-from synth.models.purse import Purse
-from synth.planning.inventory import Inventory, take_stock
-from synth.planning.rounds import PlannedPartition, Round, read_rounds
+from synth.models.purse import Purse, Spent
+from synth.planning.inventory import Inventory
+from synth.planning.rounds import PlannedPartition, Round, read_rounds, stock_of
 from synth.recipe import Recipe, open_shelves
 
 
@@ -33,13 +35,29 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a worker sends back: the partition's bytes, its digests, and what to tell of its events."""
+    """What a worker sends back: the partition's bytes, its digests, what to tell of its events, what it used."""
 
     planned: PlannedPartition
     encoded: Encoded
     suite_digest: str
     line_digest: str
     told: tuple[EventLived, ...]
+    spent: Spent
+
+
+def _guard() -> None:
+    """Leave Ctrl-C to the driver, which drains, and end with it: a worker whose driver was killed would wait for ever."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = parent_process()
+    assert driver is not None
+
+    def end() -> None:
+        driver.join()
+        os._exit(1)
+
+    threading.Thread(target=end, name="synth-driver", daemon=True).start()
 
 
 _KEPT: dict[str, Any] = {}
@@ -63,7 +81,7 @@ def _round(task: Task) -> Round:
 
 def _stock(task: Task) -> Inventory:
     shelves = open_shelves(task.recipe, Path(task.recipe_folder))
-    return take_stock(task.recipe, shelves, profile_names=_round(task).profiles)
+    return stock_of(task.recipe, shelves, _round(task))
 
 
 async def _make(task: Task, inventory: Inventory, made: Round) -> Made:
@@ -76,14 +94,16 @@ async def _make(task: Task, inventory: Inventory, made: Round) -> Made:
         lived.append(await line.live(event, task.planned.name))
         told.append(tell(event.language, lived[-1], purse.run.calls))
     encoded = encode_partition(lived)
-    return Made(task.planned, encoded, line.suite.digest, line.provenance.line_digest, tuple(told))
+    return Made(task.planned, encoded, line.suite.digest, line.provenance.line_digest, tuple(told), purse.run)
 
 
 def make_all(tasks: Sequence[Task], workers: int) -> Iterator[Made]:
     """Give partitions as they are made by `workers` spawned processes, with a few more tasks handed out than workers."""
     waiting = iter(tasks)
     running: set[Future[Made]] = set()
-    with ProcessPoolExecutor(max_workers=min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        max_workers=min(workers, len(tasks)), mp_context=get_context("spawn"), initializer=_guard
+    ) as pool:
         try:
             for task in waiting:
                 running.add(pool.submit(make_partition, task))

@@ -73,6 +73,16 @@ class _Choice:
     alternatives: tuple[Line, ...]
 
 
+def _words(part: _Part, *, first_only: bool) -> str:
+    match part:
+        case _Text(text):
+            return text
+        case _Choice(_, alternatives):
+            return alternatives[0].bare() if first_only else " ".join(one.bare() for one in alternatives)
+        case _:
+            return ""
+
+
 _Part = _Text | _Open | _Close | _Slot | _Choice
 
 
@@ -92,6 +102,14 @@ class Line:
     def keys(self) -> dict[str, int]:
         """Give the agreement keys that stand in the line, with the number of their alternatives."""
         return {part.key: len(part.alternatives) for part in self.parts if isinstance(part, _Choice)}
+
+    def bare(self) -> str:
+        """Give the line's words with the first of its alternatives, without slots and marks."""
+        return "".join(_words(part, first_only=True) for part in self.parts)
+
+    def every_word(self) -> str:
+        """Give the line's words with all its alternatives side by side, so that a word in any of them is found."""
+        return "".join(_words(part, first_only=False) for part in self.parts)
 
     def marks(self) -> tuple[str, ...]:
         """Give the names of the marks in the line, in order."""
@@ -201,18 +219,10 @@ def _render(
                 _render(alternatives[agreement[key]], slot, agreement, out, marks, used, depth)
             case _Slot(wanted):
                 used.add(wanted[0].lower() + wanted[1:] if wanted not in ("S", "A", "X") else wanted)
-                _fill(wanted, slot, agreement, out, marks, used, depth)
+                _fill(wanted, slot, agreement, out, used, depth)
 
 
-def _fill(
-    wanted: str,
-    slot: Slots,
-    agreement: Mapping[str, int],
-    out: list[str],
-    marks: list[tuple[str, int, int]],
-    used: set[str],
-    depth: int,
-) -> None:
+def _fill(wanted: str, slot: Slots, agreement: Mapping[str, int], out: list[str], used: set[str], depth: int) -> None:
     try:
         value, raised = slot(wanted), False
     except KeyError:

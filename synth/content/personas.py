@@ -138,7 +138,9 @@ class Profile(Written):
         groups = {group.id for group in self.subgroups}
         for norm in self.norms:
             if unknown := set(norm.contested_by) - groups:
-                raise ValueError(f"norm {norm.id} is contested by {sorted(unknown)}; subgroups: {', '.join(sorted(groups))}")
+                raise ValueError(
+                    f"norm {norm.id} is contested by {sorted(unknown)}; subgroups: {', '.join(sorted(groups))}"
+                )
         if self.status == ProfileStatus.REVIEWED and not any(reader.kind == "person" for reader in self.readers):
             raise ValueError("a reviewed profile names the person who lives there and read it")
         if missing := set(Regulation) - {Regulation.NONE} - set(self.cues):
@@ -190,7 +192,9 @@ class Relationship(Written):
         found = self.forms.get(name)
         if found is None:
             listed = ", ".join(key for key, value in self.forms.items() if value)
-            raise ContentError(f"{RELATIONSHIPS}/{self.relationship}.yaml lists no form {name}", hint=f"valid: {listed}")
+            raise ContentError(
+                f"{RELATIONSHIPS}/{self.relationship}.yaml lists no form {name}", hint=f"valid: {listed}"
+            )
         return found
 
 

@@ -220,7 +220,9 @@ def _read(file: ShelfFile, digest: str) -> Phrasing:
     if not file.name.endswith(f"{name}.yaml"):
         raise compiler.fail(f"says it is {name}, but lies elsewhere", ("family",))
     alternative = {k: v for k, v in written.alternative.items() if k not in ("style", "keeps")}
-    turn = {beat: compiler.pool(getattr(written.turn, beat), "turn", beat) for beat in ("open", "feel", "ask", "masked")}
+    turn = {
+        beat: compiler.pool(getattr(written.turn, beat), "turn", beat) for beat in ("open", "feel", "ask", "masked")
+    }
     return Phrasing(
         file=file,
         family=written.family,

@@ -115,7 +115,10 @@ def compile_template(text: str, name: str, first_line: int = 1) -> Any:
         tree = environment.parse(text)
         for node in tree.find_all(nodes.Node):
             kind = type(node).__name__
-            if kind not in _ALLOWED or (kind in ("Getattr", "Name") and str(getattr(node, "attr", node.name if kind == "Name" else "")).startswith("_")):
+            if kind not in _ALLOWED or (
+                kind in ("Getattr", "Name")
+                and str(getattr(node, "attr", node.name if kind == "Name" else "")).startswith("_")
+            ):
                 raise ContentError(
                     f"{kind} is not allowed in a template",
                     place=Place(name, first_line + (node.lineno or 1) - 1, 1),

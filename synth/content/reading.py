@@ -47,7 +47,9 @@ def parse(text: str, name: str, error: type[SynthError] = ContentError) -> Any:
     except MarkedYAMLError as fault:
         raise _yaml_fault(fault, name, error) from None
     except (YAMLError, ValueError, RecursionError, OverflowError) as fault:
-        raise error(f"not YAML: {type(fault).__name__}", place=Place(name), hint=str(fault).splitlines()[0][:200]) from None
+        raise error(
+            f"not YAML: {type(fault).__name__}", place=Place(name), hint=str(fault).splitlines()[0][:200]
+        ) from None
     _plain(value, name, error)
     return value
 
@@ -116,7 +118,8 @@ def place_of(text: str, name: str, path: Sequence[str | int]) -> Place:
     for step in path:
         key = int(step) if isinstance(step, str) and step.isdecimal() and not _holds(node, step) else step
         try:
-            spot = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
+            marks = getattr(node, "lc")  # noqa: B009 - only the round-trip loader's nodes have it
+            spot = marks.key(key) if isinstance(node, dict) else marks.item(key)
             node = node[key]
         except (AttributeError, KeyError, IndexError, TypeError):
             break
@@ -152,7 +155,9 @@ def _model_fault(
         message = f"{shown}: {first['msg'].removeprefix('Value error, ')}"
         expected = first.get("ctx", {}).get("expected")
         if expected and isinstance(first["input"], str):
-            hint = nearest(first["input"], [part.strip(" '") for part in str(expected).replace(" or ", ", ").split(",")])
+            hint = nearest(
+                first["input"], [part.strip(" '") for part in str(expected).replace(" or ", ", ").split(",")]
+            )
             message = f"{shown}: {first['input']!r} is not valid"
     more = faults.error_count() - 1
     hint = "\n  ".join(filter(None, [hint, f"and {more} more fault{'s' if more > 1 else ''}" if more else ""]))

@@ -8,6 +8,7 @@ same in every language.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 from unicodedata import normalize
 
@@ -29,6 +30,8 @@ _HIDDEN: Final = regex.compile(
 _DIRECTION_MARKS: Final = frozenset("\u200e\u200f\u061c")  # plain spelling in right-to-left text
 _SELECTORS: Final = range(0xE0100, 0xE01F0)  # ideographic variants: plain spelling in Han text
 
+_SAYING: Final = regex.compile(r"[\p{L}\p{N}\p{Emoji_Presentation}]")
+_BETWEEN: Final = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 _MARKUP: Final = regex.compile(
     r"\[[~=]?[\w.]+\|"  # [fact|words] of a phrasing
     r"|<[\w+]+:[^<>]*>"  # <key:one|two>
@@ -86,7 +89,7 @@ def reply_form(candidate: Candidate, resources: Resources, parameters: FormParam
 
 def fault(text: str, resources: Resources, parameters: FormParameters, mixed_with: tuple[str, ...] = ()) -> str:
     """Give the name of the first fault of form of a text, empty where there is none."""
-    if not regex.search(r"[\p{L}\p{N}\p{Emoji_Presentation}]", text):
+    if not _SAYING.search(text):
         return "empty"
     return (
         hidden_character(text, resources, mixed_with)
@@ -145,7 +148,12 @@ def repeats(text: str, resources: Resources, parameters: FormParameters) -> bool
     share, letters = distinct_share(text, length)
     if letters >= parameters.repetition_from and share < parameters.distinct:
         return True
-    return regex.search(rf"(\w)\1{{{parameters.character_run - 1},}}", text) is not None
+    return _character_run(parameters.character_run).search(text) is not None
+
+
+@cache
+def _character_run(length: int) -> regex.Pattern[str]:
+    return regex.compile(rf"(\w)\1{{{length - 1},}}")
 
 
 def distinct_share(text: str, length: int) -> tuple[float, int]:
@@ -154,7 +162,7 @@ def distinct_share(text: str, length: int) -> tuple[float, int]:
     No words are needed, so the figure means the same in scripts without spaces; 1.0 where the text is shorter than an
     n-gram.
     """
-    plain = regex.sub(r"[^\p{L}\p{M}\p{N}]+", "", normalize("NFC", text).casefold())
+    plain = _BETWEEN.sub("", normalize("NFC", text).casefold())
     total = len(plain) - length + 1
     if total < 1:
         return 1.0, len(plain)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import regex
@@ -40,6 +40,7 @@ _CLAUSE: Final = regex.compile(r"[^,;:،؛፣፤、，；：—–]+[,;:،؛፣�
 _LONG: Final = 160  # a longer sentence is cut at its clauses, so that a foreign half of it can be seen
 _TINY: Final = 16  # bytes of letters under which no detector says anything: such a sentence goes with the one before it
 _ANOTHER: Final = "another"  # most letters are of a script that no declared language is written in
+_KEPT: Final = 8_192  # sentences whose reading is kept: a scene's replies are made of the same ones, and votes are dear
 _WORDLESS: Final = regex.compile(r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.-]+|[@#]\w+")
 
 
@@ -135,7 +136,7 @@ def _without(text: str, spans: Sequence[LanguageSpan]) -> str:
 def examine(text: str, declared: Declared, languages: Languages, parameters: LanguageParameters) -> Finding | None:
     """Give what is wrong with the language of a text, None where nothing is proved wrong."""
     text = _WORDLESS.sub(" ", text)
-    share, letters = undeclared(text, declared.scripts)
+    share, letters = _undeclared_by_sentence(text, declared.scripts)
     if share > parameters.undeclared_share and letters >= parameters.undeclared_letters:
         return Finding(Action.DROP, "undeclared_script", share)
     for stretch in stretches(text, declared):
@@ -160,10 +161,27 @@ def _letters(scripts: tuple[str, ...]) -> tuple[Any, Any]:
 
 def undeclared(text: str, scripts: tuple[str, ...]) -> tuple[float, int]:
     """Give the share of letters outside the declared scripts, and how many letters that is."""
+    return _share(*_counted(text, scripts))
+
+
+def _share(total: int, outside: int) -> tuple[float, int]:
+    return (outside / total if total else 0.0), outside
+
+
+def _counted(text: str, scripts: tuple[str, ...]) -> tuple[int, int]:
+    """Give how many letters a text has, and how many of them are outside the scripts."""
     every, own = _letters(scripts)
     total = len(every.findall(text))
-    outside = total - len(own.findall(text))
-    return (outside / total if total else 0.0), outside
+    return total, total - len(own.findall(text))
+
+
+_counted_once = lru_cache(maxsize=_KEPT)(_counted)
+
+
+def _undeclared_by_sentence(text: str, scripts: tuple[str, ...]) -> tuple[float, int]:
+    """Give what `undeclared` gives: letters add up over the sentences of a text, each counted once."""
+    counts = [_counted_once(piece, scripts) for piece in pieces(text)]
+    return _share(sum(total for total, _ in counts), sum(outside for _, outside in counts))
 
 
 def stretches(text: str, declared: Declared) -> Iterator[str]:
@@ -175,8 +193,8 @@ def stretches(text: str, declared: Declared) -> Iterator[str]:
     waiting: list[str] = []
     certain = False
     for piece in [*pieces(text), None]:
-        tiny = piece is not None and len("".join(_WORDS.findall(piece)).encode()) < _TINY
-        if piece is not None and first_vote(piece, declared)[0] not in declared.languages:
+        elsewhere, tiny = (False, False) if piece is None else _heard(piece, declared)
+        if piece is not None and elsewhere:
             run += [*waiting, piece] if run else [piece]
             waiting, certain = [], certain or not tiny
         elif piece is not None and tiny:
@@ -185,6 +203,13 @@ def stretches(text: str, declared: Declared) -> Iterator[str]:
             if certain:
                 yield "".join(run).strip()
             run, waiting, certain = [], [], False
+
+
+@lru_cache(maxsize=_KEPT)
+def _heard(piece: str, declared: Declared) -> tuple[bool, bool]:
+    """Give whether the first vote gives a sentence to another language, and whether it is tiny."""
+    tiny = len("".join(_WORDS.findall(piece)).encode()) < _TINY
+    return first_vote(piece, declared)[0] not in declared.languages, tiny
 
 
 def pieces(text: str) -> Iterator[str]:

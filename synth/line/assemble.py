@@ -29,6 +29,8 @@ from synth.records.schema import (
 )
 
 CONTENT_LICENCE = "CC-BY-4.0"
+ASSISTANT = "R"
+"""The one who is asked to write, summarise or translate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,15 @@ def make_scenario(cell: Cell, family: Family, frame: Frame, told: Told, provenan
     )
 
 
-def check_quotes(scene: SceneAnswer, family: Family) -> None:
-    """Raise ValueError where a quotation is not in its turn, or a fact is not one of the family's."""
+def check_scene(scene: SceneAnswer, cell: Cell, family: Family) -> None:
+    """Raise ValueError where a person or fact is none of the cell's, a turn is empty, or a quotation is not in its turn."""
+    known = {person.pid for person in cell.people} | {ASSISTANT}
     for turn in scene.turns:
         text = normal(turn.text)
+        if not text:
+            raise ValueError("a turn is empty")
+        if strange := {turn.by, *turn.to} - known:
+            raise ValueError(f"{min(strange)!r} is nobody of the scene")
         for fact in turn.facts:
             if fact.id not in family.facts:
                 raise ValueError(f"{fact.id!r} is no fact of {family.family}")
@@ -204,7 +211,9 @@ def _participants(cell: Cell, family: Family) -> list[Participant]:
         for person in cell.people
     ]
     if family.stance in (Stance.ON_BEHALF, Stance.CARRY_OVER):
-        found.append(Participant("R", "assistant", None, None, None, None, None, None, (cell.language,), None, None))
+        found.append(
+            Participant(ASSISTANT, "assistant", None, None, None, None, None, None, (cell.language,), None, None)
+        )
     return found
 
 

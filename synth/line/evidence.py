@@ -62,8 +62,9 @@ def _common(one: str, other: str) -> int:
 
 def form_difference(base: str, text: str) -> tuple[FormDifference, ...]:
     """Give what changed between the first form's turn and this one's, as stretches of both texts."""
-    matcher = SequenceMatcher(None, _tokens(base), _tokens(text), autojunk=False)
-    old, new = _offsets(_tokens(base)), _offsets(_tokens(text))
+    before, after = _tokens(base), _tokens(text)
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    old, new = _offsets(before), _offsets(after)
     return tuple(
         FormDifference(old[a], old[b], new[c], new[d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from synth.content.prompts import Frame
 from synth.content.scenarios import Family
 from synth.filters.base import Candidate, OpenSuite, Resources, Stage, decide, run_stage
-from synth.line.assemble import Provenance, Told, check_quotes, make_scenario
+from synth.line.assemble import Provenance, Told, check_scene, make_scenario
 from synth.line.evidence import QuoteError, edits_between, find_quote, join_beats, normal
 from synth.programs.annotate import annotate_scene
 from synth.programs.contracts import ContrastAnswer, LabelsAnswer, ReplyAnswer, SceneAnswer
@@ -79,7 +79,7 @@ class Line:
                 written = await write_scene(self.desk, event, cell, family, told.value, partition)
             else:
                 written = await vary_scene(self.desk, event, cell, family, told.value, base, partition)
-            scene, outcome = _checked(written.value, written.outcome, family)
+            scene, outcome = _checked(written.value, written.outcome, cell, family)
             found.append((cell, Told(outcome, (*calls, *written.calls), told.value, scene, base[1] if base else None)))
             if base is None and scene is not None:
                 base = (cell, scene)
@@ -91,19 +91,23 @@ class Line:
         verdicts = run_stage(self.suite, Stage.SCENARIO, Candidate(scenario), self.resources) if told.scene else []
         calls = list(told.calls)
         replies: list[Reply] = []
+        outcome = told.outcome
         if told.scene is not None and not decide(verdicts).dropped:
-            replies = await self._replies(event, cell, told, partition, calls)
+            outcome, replies = await self._replies(event, cell, told, partition, calls)
+        if told.scene is not None and replies:
             candidate = Candidate(scenario, tuple(replies))
             verdicts += run_stage(self.suite, Stage.REPLIES, candidate, self.resources)
             lived.annotations += await self._annotations(event, cell, told.scene, scenario, partition, calls)
-        outcome = told.outcome if replies or told.scene is None or decide(verdicts).dropped else Outcome.UNPARSABLE
         lived.scenarios.append(replace(scenario, calls=tuple(calls), outcome=outcome))
         lived.replies += replies
         lived.verdicts += verdicts
 
     # -- reply, contrast
 
-    async def _replies(self, event: Event, cell: Cell, told: Told, partition: str, calls: list[Call]) -> list[Reply]:
+    async def _replies(
+        self, event: Event, cell: Cell, told: Told, partition: str, calls: list[Call]
+    ) -> tuple[Outcome, list[Reply]]:
+        """Give the replies of a form, and the outcome of the faithful one: without it there are no others."""
         assert told.event is not None
         assert told.scene is not None
         family = self.families[event.family]
@@ -111,7 +115,7 @@ class Line:
         answer = await write_reply(*asked, partition)
         calls += answer.calls
         if answer.value is None:
-            return []
+            return answer.outcome, []
         beats = {beat.beat: normal(beat.text) for beat in answer.value.beats}
         faithful = _faithful(cell, beats, answer.value, self.joiner)
         found = [faithful]
@@ -123,9 +127,11 @@ class Line:
         for failure in cell.failures:
             spoiled = await spoil_reply(*asked, beats, failure, partition)
             calls += spoiled.calls
-            if spoiled.value is not None and (made := _failure(cell, failure, faithful, beats, spoiled.value, self.joiner)):
+            if spoiled.value is not None and (
+                made := _failure(cell, failure, faithful, beats, spoiled.value, self.joiner)
+            ):
                 found.append(made)
-        return found
+        return answer.outcome, found
 
     # -- annotate
 
@@ -143,11 +149,13 @@ class Line:
         return found
 
 
-def _checked(scene: SceneAnswer | None, outcome: Outcome, family: Family) -> tuple[SceneAnswer | None, Outcome]:
+def _checked(
+    scene: SceneAnswer | None, outcome: Outcome, cell: Cell, family: Family
+) -> tuple[SceneAnswer | None, Outcome]:
     if scene is None:
         return None, outcome
     try:
-        check_quotes(scene, family)
+        check_scene(scene, cell, family)
     except ValueError:
         return None, Outcome.MISMATCHED
     return scene, outcome

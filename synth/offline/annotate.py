@@ -80,20 +80,20 @@ def _lines_at(phrasing: Phrasing, family: Family, level: str, emotion: str, kind
 
 def _anchor(line: Line) -> str:
     """Give the longest stretch of a line that never varies: a quick test before its pattern is tried."""
-    plain = regex.sub(r"<[^<>]*>|\{[^{}]*\}|\[[~=]?[\w.]+\||\]", "\x00", line.source)
-    return max(plain.split("\x00"), key=len).strip()
+    stretches = regex.split(r"<[^<>]*>|\{[^{}]*\}|\[[~=]?[\w.]+\||\]", line.source)
+    return str(max(stretches, key=len)).strip()
 
 
 def _pattern(line: Line) -> regex.Pattern[str]:
     parts = []
-    for token in regex.split(r"(<[^<>]*>|\{[^{}]*\}|\[[~=]?[\w.]+\||\])", line.source):
-        if token.startswith("<"):
-            alternatives = token[1:-1].partition(":")[2].split("|")
+    for part in regex.split(r"(<[^<>]*>|\{[^{}]*\}|\[[~=]?[\w.]+\||\])", line.source):
+        if part.startswith("<"):
+            alternatives = part[1:-1].partition(":")[2].split("|")
             parts.append("(?:" + "|".join(_plain(alternative) for alternative in alternatives) + ")")
-        elif token.startswith("{"):
+        elif part.startswith("{"):
             parts.append(r".{1,200}?")
-        elif not token.startswith("[") and token != "]":
-            parts.append(regex.escape(token))
+        elif not part.startswith("[") and part != "]":
+            parts.append(regex.escape(part))
     head = parts[0] if parts else ""
     if head[:1].isalpha():
         parts[0] = f"[{head[0]}{head[0].upper()}]{head[1:]}"
@@ -106,5 +106,3 @@ def _plain(alternative: str) -> str:
         for part in regex.split(r"(\{[^{}]*\})", alternative)
         if part
     )
-
-

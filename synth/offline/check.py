@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import regex
-
 from synth.content.lexicons import Lexicon, read_lexicon
 from synth.content.markup import Line
 from synth.content.phrasings import FOLDER, Phrasing, read_phrasing
@@ -24,7 +22,7 @@ from synth.errors import ContentError, Place
 from synth.offline.claims import lengths, reply_faults
 from synth.offline.settings import SPOKEN
 from synth.offline.words import UNSPACED, words_of
-from synth.records.labels import Cue, Explicitness, Task
+from synth.records.labels import Cue, Explicitness, Stance, Task
 
 LEAST_SHARE: Final = 0.30
 _LINE_WORDS: Final = 40
@@ -78,12 +76,14 @@ def _openers(read: Sequence[Phrasing]) -> Iterator[Fault]:
     for phrasing in read:
         count = 6 if phrasing.language in UNSPACED else 3
         spoken: list[tuple[str, Line]] = [p for pool in phrasing.turn.values() for p in pool.walk()]
-        spoken += [(f"worlds/{w.name}/what/{n}", line) for w in phrasing.worlds.values() for n, line in enumerate(w.what)]
+        spoken += [
+            (f"worlds/{w.name}/what/{n}", line) for w in phrasing.worlds.values() for n, line in enumerate(w.what)
+        ]
         spoken += [p for pool in phrasing.reply.values() for p in pool.walk()]
         for path, line in spoken:
             if line.parts and isinstance(line.source, str) and line.source.startswith("{"):
                 continue  # opens with a slot: what is said there differs by world
-            opening = tuple(words_of(_bare(line), phrasing.language)[:count])
+            opening = tuple(words_of(line.bare(), phrasing.language)[:count])
             if len(opening) < count:
                 continue
             other = seen.setdefault(opening, (phrasing, path))
@@ -91,12 +91,6 @@ def _openers(read: Sequence[Phrasing]) -> Iterator[Fault]:
                 there = place_of(other[0].file.text(), other[0].file.name, other[1].split("/"))
                 here = place_of(phrasing.file.text(), phrasing.file.name, path.split("/"))
                 yield Fault(here, f"opens with the same words as {there}: {' '.join(opening)!r}")
-
-
-def _bare(line: Line) -> str:
-    """Give a line as it opens with the first of its alternatives and its slots left out."""
-    text = regex.sub(r"<\w+:([^<>|]*)\|[^<>]*>", r"\1", line.source)
-    return regex.sub(r"\[[~=]?[\w.]+\||\]|\{[\w.]+\}", "", text)
 
 
 class FileCheck:
@@ -128,7 +122,10 @@ class FileCheck:
         for beat in ("open", "ask", "masked"):
             pool = phrasing.turn[beat]
             if set(pool.branches) != forms:
-                yield self.fault(f"turn.{beat} has the forms {sorted(pool.branches)}, missing or too many: {sorted(forms)}", f"turn/{beat}")
+                yield self.fault(
+                    f"turn.{beat} has the forms {sorted(pool.branches)}, missing or too many: {sorted(forms)}",
+                    f"turn/{beat}",
+                )
         for form in forms - {"all"}:
             if form not in phrasing.setting:
                 yield self.fault(f"setting.{form} is missing", "setting")
@@ -136,7 +133,10 @@ class FileCheck:
         for key, orders in phrasing.orders.items():
             for order in orders:
                 if unknown := set(order) - set(self.family.turn.beats):
-                    yield self.fault(f"turn.orders.{key} names {sorted(unknown)}; valid: {', '.join(self.family.turn.beats)}", "turn/orders")
+                    yield self.fault(
+                        f"turn.orders.{key} names {sorted(unknown)}; valid: {', '.join(self.family.turn.beats)}",
+                        "turn/orders",
+                    )
         if "any" not in phrasing.orders:
             yield self.fault("turn.orders.any is missing", "turn/orders")
         yield from self._worlds()
@@ -164,7 +164,11 @@ class FileCheck:
 
     def _worlds(self) -> Iterator[Fault]:
         phrasing = self.phrasing
-        taken = {str(form) for form in self.family.forms} | {"low", "mid", "high", "masked", "any"} | set(phrasing.varieties)
+        taken = (
+            {str(form) for form in self.family.forms}
+            | {"low", "mid", "high", "masked", "any"}
+            | set(phrasing.varieties)
+        )
         for name in phrasing.worlds:
             if name in taken:
                 yield self.fault(f"a world may not be called {name!r}", f"worlds/{name}")
@@ -213,7 +217,7 @@ class FileCheck:
         if self.lexicon is None:
             return
         for path, line in pool.walk():
-            named = {name for name, _, _ in self.lexicon.feelings_in(_every_alternative(line))}
+            named = {name for name, _, _ in self.lexicon.feelings_in(line.every_word())}
             if kind == Explicitness.NAMED and emotion not in named:
                 yield self.fault(f"names no {emotion} of the lexicon", path)
             if kind != Explicitness.NAMED and named:
@@ -226,6 +230,11 @@ class FileCheck:
                 if sorted(line.marks()) != sorted(facts):
                     path = f"worlds/{world.name}/what/{number}"
                     yield self.fault(f"marks {sorted(line.marks())}; each of {sorted(facts)} exactly once", path)
+        slots = [pool for world in self.phrasing.worlds.values() for pool in world.slots.values()]
+        for pool in [*slots, *self.phrasing.slots.values()]:
+            for path, line in pool.walk():
+                if line.marks():
+                    yield self.fault("a slot holds no marks: they stand in the lines that use it", path)
         for path, line in self._turn_lines():
             if line.marks():
                 yield self.fault(f"marks {line.marks()[0]!r}; only `what` and masked lines are marked", path)
@@ -236,13 +245,15 @@ class FileCheck:
         marks = line.marks()
         if not facts & set(marks):
             yield self.fault("a masked line marks at least one fact", path)
+        if self.family.stance in (Stance.ON_BEHALF, Stance.CARRY_OVER) and (lost := self.family.preserved() - set(marks)):
+            yield self.fault(f"marks no {', '.join(sorted(lost))}: the assistant knows nothing but this turn", path)
         if sum(mark in _CUES for mark in marks) < 2:
             yield self.fault("a masked line marks at least two cues", path)
         if unknown := [mark for mark in marks if mark not in _CUES and mark not in facts]:
             yield self.fault(f"{unknown[0]!r} is no fact and no cue; cues: {', '.join(sorted(_CUES))}", path)
         if self.lexicon is not None:
-            for emotion, start, end in self.lexicon.feelings_in(_every_alternative(line)):
-                yield self.fault(f"names {emotion} ({_every_alternative(line)[start:end]!r}) in a masked line", path)
+            for emotion, start, end in self.lexicon.feelings_in(line.every_word()):
+                yield self.fault(f"names {emotion} ({line.every_word()[start:end]!r}) in a masked line", path)
 
     def _agreement(self) -> Iterator[Fault]:
         known = self.phrasing.agreement
@@ -262,7 +273,7 @@ class FileCheck:
             elif path.startswith("worlds") and "/what/" in path:
                 words, points = _TELLING_WORDS, _TELLING_POINTS
             limit = points if unspaced else words
-            if len(words_of(_bare(line), self.phrasing.language)) > limit:
+            if len(words_of(line.bare(), self.phrasing.language)) > limit:
                 yield self.fault(f"longer than {limit} {'code points' if unspaced else 'words'}", path)
             if line.source != line.source.strip() or "  " in line.source:
                 yield self.fault("spaces at an end, or two together", path)
@@ -271,15 +282,9 @@ class FileCheck:
         if self.lexicon is None:
             return
         for path, line in self._every_line():
-            text = _bare(line)
+            text = line.bare()
             for start, end in self.lexicon.calques_in(text):
                 yield self.fault(f"{text[start:end]!r} is a calque of counselling English", path)
-
-
-def _every_alternative(line: Line) -> str:
-    """Give a line with all its alternatives side by side, so that a word in any of them is found."""
-    text = regex.sub(r"<\w+:([^<>]*)>", lambda match: match[1].replace("|", " "), line.source)
-    return regex.sub(r"\[[~=]?[\w.]+\||\]|\{[\w.]+\}", "", text)
 
 
 def balance_faults(shelves: Shelves, language: str) -> list[Fault]:
@@ -299,7 +304,9 @@ def balance_faults(shelves: Shelves, language: str) -> list[Fault]:
     for mechanism, counts in sorted(tally.items()):
         share = counts[True] / counts.total()
         if not LEAST_SHARE <= share <= 1 - LEAST_SHARE:
-            message = f"{share:.0%} of the {mechanism} failures of {language} are longer than the faithful reply; 30-70 %"
+            message = (
+                f"{share:.0%} of the {mechanism} failures of {language} are longer than the faithful reply; 30-70 %"
+            )
             found.append(Fault(Place(f"{FOLDER}/{language}"), message))
     return found
 

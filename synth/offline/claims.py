@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from synth.content.lexicons import Lexicon
@@ -109,8 +109,13 @@ def reply_faults(phrasing: Phrasing, family: Family, lexicon: Lexicon | None) ->
 
 
 def _faults(phrasing: Phrasing, family: Family, lexicon: Lexicon | None) -> Iterator[tuple[str, str]]:
+    heard: set[tuple[object, ...]] = set()
     for scene in scenes(phrasing, family, all_genders=True):
-        yield from _turn_faults(scene)
+        inflected = tuple(sorted(voices(scene)[0].agreement.items()))
+        setting = (scene.form, scene.level, scene.world.name, scene.variety, scene.emotion, scene.explicitness, inflected)
+        if setting not in heard:
+            heard.add(setting)
+            yield from _turn_faults(scene)
     done: set[tuple[object, ...]] = set()
     for scene in scenes(phrasing, family, all_genders=False):
         choice = _try(lambda scene=scene: faithful_choice(scene))
@@ -145,9 +150,11 @@ def _try(make: object) -> Choice | str:
 
 def _turn_faults(scene: Scene) -> Iterator[tuple[str, str]]:
     voice = voices(scene)[0]
-    pools = {"masked": scene.phrasing.turn["masked"]} if scene.level == "masked" else {
-        beat: scene.phrasing.turn[beat] for beat in ("open", "feel", "ask")
-    }
+    pools = (
+        {"masked": scene.phrasing.turn["masked"]}
+        if scene.level == "masked"
+        else {beat: scene.phrasing.turn[beat] for beat in ("open", "feel", "ask")}
+    )
     try:
         spoken(voice, pools)
         for line in scene.world.what:
@@ -187,7 +194,12 @@ def _echo_faults(scene: Scene, choice: Choice) -> Iterator[tuple[str, str]]:
         if name not in {mark for line in scene.world.what for mark in line.marks()}:
             continue
         for beats in spoken(replier, {name: pool}).values():
-            shared = [gram for beat in beats for gram in _grams(beat.text, scene.phrasing.language) if any(gram in t for t in told)]
+            shared = [
+                gram
+                for beat in beats
+                for gram in _grams(beat.text, scene.phrasing.language)
+                if any(gram in t for t in told)
+            ]
             if shared:
                 said = ("" if len(shared[0][0]) == 1 else " ").join(shared[0])
                 yield f"worlds/{scene.world.name}/slots/{name}", f"echoes the speaker's own words {said!r}"
@@ -227,12 +239,26 @@ def _failure_faults(
     if isinstance(other, str):
         yield path, f"{other} ({_where(scene)})"
         return
-    for faithful in choice.combinations():
-        for beats in other.combinations():
-            yield from _pair_faults(path, failure, faithful, {**faithful, **beats}, family, lexicon, scene)
+    honest, spoiled = list(choice.combinations()), list(other.combinations())
+    for faithful, beats in itertools.product(honest, spoiled):
+        yield from _length_faults(path, scene, faithful, {**faithful, **beats})
+    # what is kept follows from each line by itself, so every line is met once and not every pair
+    pairs = [(honest[0], beats) for beats in spoiled] + [(faithful, spoiled[0]) for faithful in honest[1:]]
+    for faithful, beats in pairs:
+        yield from _claim_faults(path, failure, faithful, {**faithful, **beats}, family, lexicon, scene)
 
 
-def _pair_faults(
+def _length_faults(
+    path: str, scene: Scene, faithful: Mapping[str, Beat], failing: Mapping[str, Beat]
+) -> Iterator[tuple[str, str]]:
+    gaps = len(scene.phrasing.joiner) * (len(faithful) - 1)
+    before, after = (sum(len(beat.text) for beat in beats.values()) + gaps for beats in (faithful, failing))
+    if not SHORTEST <= after / before <= LONGEST:
+        ratio = f"{after / before:.3f}: {before} -> {after}"
+        yield path, f"length ratio outside {SHORTEST}-{LONGEST} ({ratio}; {_where(scene)})"
+
+
+def _claim_faults(
     path: str,
     failure: Failure,
     faithful: Mapping[str, Beat],
@@ -241,13 +267,9 @@ def _pair_faults(
     lexicon: Lexicon | None,
     scene: Scene,
 ) -> Iterator[tuple[str, str]]:
-    joiner = scene.phrasing.joiner
-    before, after = (len(joiner.join(beat.text for beat in beats.values())) for beats in (faithful, failing))
-    if not SHORTEST <= after / before <= LONGEST:
-        yield path, f"length ratio outside {SHORTEST}-{LONGEST} ({after / before:.2f}: {before} -> {after}; {_where(scene)})"
     if all(faithful[name].text == failing[name].text for name in faithful):
         yield path, f"changes nothing ({_where(scene)})"
-    held = kept(faithful, failing, family, lexicon, joiner)
+    held = kept(faithful, failing, family, lexicon, scene.phrasing.joiner)
     for claim in failure.keeps:
         if claim not in held:
             yield path, f"claims to keep {claim}, and does not ({_where(scene)})"
@@ -269,8 +291,3 @@ def lengths(phrasing: Phrasing, family: Family) -> Iterator[tuple[str, int]]:
                     yield str(failure.mechanism), longer
         except (UnphrasedError, KeyError):
             continue
-
-
-def with_telling(scene: Scene, telling: int) -> Scene:
-    """Give the same scene told by another of its world's lines."""
-    return replace(scene, telling=telling)

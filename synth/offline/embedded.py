@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from synth.content.lexicons import read_lexicon
+from synth.content.lexicons import Lexicon, read_lexicon
 from synth.content.phrasings import FOLDER, Phrasing, read_phrasing
 from synth.content.scenarios import read_family
 from synth.content.shelves import Shelves
@@ -74,6 +74,7 @@ class OfflineModel:
     def __init__(self, shelves: Shelves) -> None:
         self.shelves = shelves
         self._readers: dict[str, Reader] = {}
+        self._lexicons: dict[str, Lexicon | None] = {}
         self._digests: dict[str, str] = {}
         self._programs: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "event": self._event,
@@ -163,7 +164,7 @@ class OfflineModel:
         failure = scene.phrasing.fails[key]
         replaced = compose.failing(scene, failure, int(brief["severity"]))
         faithful = compose.faithful(scene)
-        lexicon = read_lexicon(self.shelves, scene.phrasing.language)
+        lexicon = self._lexicon(scene.phrasing.language)
         family = read_family(self.shelves, scene.phrasing.family)
         held = kept(faithful, faithful | replaced, family, lexicon, scene.phrasing.joiner)
         changed = {name: beat for name, beat in replaced.items() if beat.text != faithful[name].text}
@@ -176,6 +177,11 @@ class OfflineModel:
         return {"labels": self._readers[language].labels(str(brief["scene"]["turns"][-1]["text"])), "kind": "lookup"}
 
     # -- staging
+
+    def _lexicon(self, language: str) -> Lexicon | None:
+        if language not in self._lexicons:
+            self._lexicons[language] = read_lexicon(self.shelves, language)
+        return self._lexicons[language]
 
     def _phrasing(self, brief: dict[str, Any]) -> Phrasing:
         return read_phrasing(self.shelves, str(brief["language"]), str(brief["family"]))

@@ -44,9 +44,7 @@ def _feelings(base: Scene, family: Family) -> Iterator[Scene]:
         kinds = (Explicitness.MASKED,) if base.level == "masked" else SPOKEN
         for kind in kinds:
             for out, back in _addresses(base):
-                yield replace(
-                    base, emotion=str(felt.label), explicitness=str(kind), address_out=out, address_back=back
-                )
+                yield replace(base, emotion=str(felt.label), explicitness=str(kind), address_out=out, address_back=back)
 
 
 def _addresses(scene: Scene) -> list[tuple[str, str]]:

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from synth.content.scenarios import Family
 from synth.planning.draws import key_of, pick
 from synth.planning.inventory import Inventory
-from synth.planning.strata import Stratum
-from synth.records.labels import Explicitness
+from synth.planning.strata import Stratum, families_of, levels_of
+from synth.records.labels import Explicitness, Stance
 
 GENDERS: Final = ("f", "m")
 PIDS: Final = ("S", "A", "X")
@@ -64,16 +65,17 @@ def cast(inventory: Inventory, strata: Sequence[Stratum], slots: Sequence[Slot])
     made = Cast(event_keys(inventory.recipe.seed, strata, slots), {})
     of = np.array([slot.stratum for slot in slots], dtype=np.int64)
     draw = _Drawing(inventory, strata, of, made)
-    draw.fixed("language")
-    draw.choose("family", lambda event: (tuple(inventory.families), ()), by=("language",))
-    draw.choose("felt_affect", draw.levels, by=("family",))
+    for name in ("language", "felt_affect", "explicitness"):
+        draw.fixed(name)
+    draw.choose("family", draw.families, by=("felt_affect", "explicitness"))
+    draw.choose("felt_affect", draw.levels, by=("family", "explicitness"))
     draw.choose("emotion", draw.emotions, by=("family", "felt_affect"))
     draw.choose("explicitness", draw.kinds, by=("felt_affect",))
     draw.choose("profile", lambda event: (draw.profiles(event), ()), by=("language",))
     draw.choose("dyad", draw.dyads, by=("language",))
     draw.choose("other", draw.others, by=("language", "profile", "dyad"))
     for pid in PIDS:
-        draw.choose(f"gender.{pid}", lambda event: (GENDERS, ()), by=())
+        draw.choose(f"gender.{pid}", lambda _: (GENDERS, ()), by=())
     return made
 
 
@@ -101,8 +103,11 @@ class _Drawing:
             values, weights = options(event)
             column[rows] = np.array(values, dtype=object)[pick(self.made.keys[rows], name, values, weights)]
 
+    def families(self, event: dict[str, str]) -> tuple[Sequence[str], Sequence[int]]:
+        return families_of(self.inventory, event), ()
+
     def levels(self, event: dict[str, str]) -> tuple[Sequence[str], Sequence[int]]:
-        names = tuple(self.inventory.families[event["family"]].emotion.levels)
+        names = levels_of(self.inventory, event)
         return names, [LEVEL_WEIGHTS[name] for name in names]
 
     def emotions(self, event: dict[str, str]) -> tuple[Sequence[str], Sequence[int]]:
@@ -148,7 +153,7 @@ def draw_names(inventory: Inventory, made: Cast) -> dict[str, list[tuple[str, st
     """Give (given, family) names of S, A and X for every event; no two people of an event share a given name."""
     drawn: dict[str, list[tuple[str, str]]] = {}
     for pid in PIDS:
-        profiles = made["other"] if pid == "A" else made["profile"]
+        profiles = _profiles(inventory, made, pid)
         given = np.empty(len(made.keys), dtype=object)
         family = np.empty(len(made.keys), dtype=object)
         everyone = np.ones(len(made.keys), dtype=bool)
@@ -156,8 +161,19 @@ def draw_names(inventory: Inventory, made: Cast) -> dict[str, list[tuple[str, st
             names = inventory.profile(event["profile"]).names
             given[rows] = _named(made.keys[rows], f"given.{pid}", names.given[event["gender"]])  # type: ignore[index]
             family[rows] = _named(made.keys[rows], f"family.{pid}", names.family or ("",))
-        drawn[pid] = _apart(inventory, made, pid, given.tolist(), family.tolist(), drawn)
+        drawn[pid] = _apart(inventory, made, pid, profiles, given.tolist(), family.tolist(), drawn)
     return drawn
+
+
+def counterpart(family: Family) -> str:
+    """Give whom the speaker has to do with, and who may be of another profile: X where somebody else writes on the speaker's behalf."""
+    return "X" if family.stance == Stance.ON_BEHALF else "A"
+
+
+def _profiles(inventory: Inventory, made: Cast, pid: str) -> Any:
+    """Give the profile of one person of every event."""
+    others = [name for name, family in inventory.families.items() if counterpart(family) == pid]
+    return np.where(np.isin(made["family"].astype(str), others), made["other"], made["profile"])
 
 
 def _named(keys: Any, name: str, options: Sequence[str]) -> Any:
@@ -168,6 +184,7 @@ def _apart(
     inventory: Inventory,
     made: Cast,
     pid: str,
+    profiles: Any,
     given: list[str],
     family: list[str],
     drawn: dict[str, list[tuple[str, str]]],
@@ -178,8 +195,7 @@ def _apart(
         attempt = 0
         while name in taken:
             attempt += 1
-            profile = made["other"][row] if pid == "A" else made["profile"][row]
-            options = inventory.profile(profile).names.given[made[f"gender.{pid}"][row]]
+            options = inventory.profile(profiles[row]).names.given[made[f"gender.{pid}"][row]]
             name = str(_named(made.keys[row : row + 1], f"given.{pid}.{attempt}", options)[0])  # noqa: PLW2901
         given[row] = name
     return list(zip(given, family, strict=True))

@@ -7,7 +7,7 @@ from typing import Final
 
 from synth.content.personas import Profile, RelationshipForm
 from synth.content.scenarios import Family
-from synth.planning.casting import Cast, Slot, cast, draw_names
+from synth.planning.casting import Cast, Slot, cast, counterpart, draw_names
 from synth.planning.draws import pick_one
 from synth.planning.inventory import Inventory
 from synth.planning.strata import Stratum
@@ -56,7 +56,13 @@ class _Maker:
     """Assembles one event from its drawn row."""
 
     def __init__(
-        self, inventory: Inventory, stratum: Stratum, slot: Slot, made: Cast, row: int, names: dict[str, tuple[str, str]]
+        self,
+        inventory: Inventory,
+        stratum: Stratum,
+        slot: Slot,
+        made: Cast,
+        row: int,
+        names: dict[str, tuple[str, str]],
     ) -> None:
         self.inventory = inventory
         self.stratum = stratum
@@ -146,7 +152,7 @@ class _Maker:
                 return ("S", "A")
 
     def _profile_of(self, pid: str) -> Profile:
-        return self.other if pid == "A" else self.profile
+        return self.other if pid == counterpart(self.family) else self.profile
 
     def _roles(self, form: PowerForm) -> dict[str, str]:
         spec = self.family.forms[form]
@@ -192,7 +198,11 @@ class _Maker:
         pairs = {Stance.ON_BEHALF: (("S", "X"), ("X", "S")), Stance.CONFIDANT: (("S", "A"), ("A", "S"), ("S", "X"))}
         for source, target in pairs.get(self.family.stance, (("S", "A"), ("A", "S"))):
             out, back = self._towards(source, target, form), self._towards(target, source, form)
-            spec = self.family.listener if self.family.listener and "X" not in (source, target) else self.family.forms[form]
+            spec = (
+                self.family.listener
+                if self.family.listener and "X" not in (source, target)
+                else self.family.forms[form]
+            )
             power = spec.form if source == "S" else REVERSE[spec.form][0]
             system = self._profile_of(source).address.system
             address = None
@@ -216,7 +226,9 @@ class _Maker:
             start = names.index(first)
             names = [names[(start + step) % len(names)] for step in range(wanted.under)]
         for name in names:
-            under = [failure for failure in offered if failure.mechanism == name and failure.variant not in OVER_VARIANTS]
+            under = [
+                failure for failure in offered if failure.mechanism == name and failure.variant not in OVER_VARIANTS
+            ]
             if under:
                 yield self._one_of(under, f"failure.{name}")
         over = [failure for failure in offered if failure.variant in OVER_VARIANTS]
@@ -239,5 +251,7 @@ class _Maker:
                 for failure in phrasing.failures_at(level)
                 for severity in failure.severities
             ]
-        under = [PlannedFailure(m, "", s) for m in UNDER for s in (1, 2, 3) if not (m == "attenuation" and level == "low")]
+        under = [
+            PlannedFailure(m, "", s) for m in UNDER for s in (1, 2, 3) if not (m == "attenuation" and level == "low")
+        ]
         return under + [PlannedFailure(m, variant, 2) for variant, m in OVER_VARIANTS.items()]

@@ -41,7 +41,9 @@ class Inventory:
         return read_profile(self.shelves, name)
 
 
-def take_stock(recipe: Recipe, shelves: Shelves, *, profile_names: Mapping[str, tuple[str, ...]] | None = None) -> Inventory:
+def take_stock(
+    recipe: Recipe, shelves: Shelves, *, profile_names: Mapping[str, tuple[str, ...]] | None = None
+) -> Inventory:
     """Give what a recipe may choose from; `profile_names` pins the profiles of an earlier round.
 
     Raises:

@@ -16,10 +16,13 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from synth.content.scenarios import FOLDER
+from synth.content.shelves import Shelves
 from synth.planning.casting import Slot
 from synth.planning.events import FORM_BITS
-from synth.planning.inventory import Inventory
+from synth.planning.inventory import Inventory, take_stock
 from synth.planning.strata import Stratum, forms_of
+from synth.recipe import Recipe
 from synth.records.durable import read_json, write_bytes, write_json
 
 _SCHEMA: Final = pa.schema(
@@ -55,22 +58,34 @@ class Round:
     partitions: tuple[PlannedPartition, ...]
 
 
+def stock_of(recipe: Recipe, shelves: Shelves, made: Round) -> Inventory:
+    """Give what a round was planned from: its languages, families and profiles, whatever the recipe names by now."""
+    prefix = f"{FOLDER}/"
+    families = [name.removeprefix(prefix).removesuffix(".yaml") for name in made.content if name.startswith(prefix)]
+    own = {"languages": tuple(made.profiles), "families": tuple(families), "profiles": ()}
+    return take_stock(recipe.model_copy(update=own), shelves, profile_names=made.profiles)
+
+
 def whole_forms(inventory: Inventory, family: str) -> int:
     """Give the bits of all forms of a family that the recipe wants."""
     return sum(FORM_BITS[form] for form in forms_of(inventory, family))
 
 
 def every_form(inventory: Inventory, stratum: Stratum) -> int:
-    """Give the bits of an event's forms: those of its family, or all where the family is drawn."""
+    """Give the bits of an event's forms: those of its family, or all that the recipe wants where the family is drawn."""
     family = stratum.get("family")
-    return whole_forms(inventory, family) if family else sum(FORM_BITS.values())
+    return whole_forms(inventory, family) if family else sum(FORM_BITS[form] for form in inventory.recipe.forms)
 
 
 def fresh_slots(
     inventory: Inventory, strata: Sequence[Stratum], before: Mapping[str, int], after: Sequence[int], language: str
 ) -> Iterator[Slot]:
     """Give the slots of a language that a quota adds: ordinal by ordinal, stratum by stratum."""
-    own = [(n, s, before.get(s.key, 0), every_form(inventory, s)) for n, s in enumerate(strata) if s.get("language") == language]
+    own = [
+        (n, s, before.get(s.key, 0), every_form(inventory, s))
+        for n, s in enumerate(strata)
+        if s.get("language") == language
+    ]
     first = min((start for _, _, start, _ in own), default=0)
     last = max((after[n] for n, _, _, _ in own), default=0)
     for ordinal in range(first, last):

@@ -15,7 +15,6 @@ from synth.planning.inventory import Inventory
 from synth.records.labels import Explicitness, PowerForm
 
 MOST_STRATA: Final = 100_000
-_SPOKEN: Final = (Explicitness.NAMED, Explicitness.DESCRIBED, Explicitness.IMPLIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +95,25 @@ def _options(inventory: Inventory, factor: str) -> Sequence[str]:
 
 
 def _able(inventory: Inventory, values: Mapping[str, str]) -> bool:
-    level, kind, language = values.get("felt_affect"), values.get("explicitness"), values["language"]
-    if "family" in values:
-        family = inventory.families[values["family"]]
-        if level and level not in family.emotion.levels:
-            return False
-        if not forms_of(inventory, values["family"]):
-            return False
-    if level and kind and (level == "masked") != (kind == Explicitness.MASKED):
-        return False
     profile = values.get("profile")
-    return profile is None or any(p.profile == profile for p in inventory.profiles[language])
+    spoken = profile is None or any(p.profile == profile for p in inventory.profiles[values["language"]])
+    return spoken and bool(families_of(inventory, values))
+
+
+def families_of(inventory: Inventory, values: Mapping[str, str]) -> list[str]:
+    """Give the families that can take the factors fixed in `values`: with a wanted form, and a level that fits."""
+    names = [values["family"]] if values.get("family") else list(inventory.families)
+    return [n for n in names if forms_of(inventory, n) and levels_of(inventory, {**values, "family": n})]
+
+
+def levels_of(inventory: Inventory, values: Mapping[str, str]) -> list[str]:
+    """Give the levels of the family in `values` that its fixed level and explicitness allow; masked is a kind of its own."""
+    level, kind = values.get("felt_affect"), values.get("explicitness")
+    return [
+        name
+        for name in inventory.families[values["family"]].emotion.levels
+        if (not level or name == level) and (not kind or (name == "masked") == (kind == Explicitness.MASKED))
+    ]
 
 
 def forms_of(inventory: Inventory, family: str) -> tuple[PowerForm, ...]:
@@ -116,9 +123,7 @@ def forms_of(inventory: Inventory, family: str) -> tuple[PowerForm, ...]:
 
 def records_of(inventory: Inventory, stratum: Stratum) -> int:
     """Give how many records one event of a stratum has: its forms, or the fewest where the family is drawn."""
-    family = stratum.get("family")
-    names = [family] if family else list(inventory.families)
-    return max(1, min(len(forms_of(inventory, name)) for name in names))
+    return min(len(forms_of(inventory, name)) for name in families_of(inventory, dict(stratum.factors)))
 
 
 def allocate(inventory: Inventory, strata: Sequence[Stratum], records: int) -> list[int]:

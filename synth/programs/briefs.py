@@ -54,7 +54,7 @@ def of_event(event: Event, family: Family) -> Brief:
     }
 
 
-def _form(event: Event, cell: Cell, family: Family, answer: EventAnswer) -> Brief:
+def _form(cell: Cell, family: Family, answer: EventAnswer) -> Brief:
     return {
         "form": str(cell.form),
         "variety": cell.variety,
@@ -78,13 +78,13 @@ def _form(event: Event, cell: Cell, family: Family, answer: EventAnswer) -> Brie
 
 def of_write(event: Event, cell: Cell, family: Family, answer: EventAnswer) -> Brief:
     """Give the brief of the write program."""
-    return _head("write", event, family) | _form(event, cell, family, answer)
+    return _head("write", event, family) | _form(cell, family, answer)
 
 
 def of_vary(event: Event, cell: Cell, family: Family, answer: EventAnswer, base: Cell, scene: SceneAnswer) -> Brief:
     """Give the brief of the vary program: the cell, and the text of the form that it edits."""
     given = {"form": str(base.form), "setting": scene.setting, "turns": [turn.text for turn in scene.turns]}
-    return _head("vary", event, family) | _form(event, cell, family, answer) | {"from": given}
+    return _head("vary", event, family) | _form(cell, family, answer) | {"from": given}
 
 
 def _scene(scene: SceneAnswer) -> Brief:
@@ -97,7 +97,7 @@ def of_reply(event: Event, cell: Cell, family: Family, answer: EventAnswer, scen
     duty = family.duty.model_dump() if family.duty else None
     return (
         _head("reply", event, family)
-        | _form(event, cell, family, answer)
+        | _form(cell, family, answer)
         | {
             "style": style,
             "scene": _scene(scene),
@@ -121,7 +121,7 @@ def of_contrast(
     direction = Direction.OVER if failure.variant in OVER_VARIANTS else Direction.UNDER
     return (
         _head("contrast", event, family)
-        | _form(event, cell, family, answer)
+        | _form(cell, family, answer)
         | {
             "scene": _scene(scene),
             "reply": dict(beats),

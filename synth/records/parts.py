@@ -7,16 +7,16 @@ A table without rows has no file, and an empty partition has a commit record onl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import pyarrow as pa
 
 from synth.errors import DamagedError, StorageError, nearest
-from synth.records.arrow import logical_hash, rows_of, schema_of
+from synth.records.arrow import logical_hash, rows_of, schema_of, table_of
 from synth.records.durable import canonical_json, disk_error, read_bytes, read_json, write_bytes
 from synth.records.parquet import decode, encode
 from synth.records.schema import SCHEMA_VERSION, TABLES
@@ -26,8 +26,10 @@ __all__ = [
     "PARTS",
     "Commit",
     "FileRecord",
+    "Prepared",
     "commits",
     "part_folder",
+    "prepare",
     "read_commit",
     "read_table",
     "seal",
@@ -39,6 +41,7 @@ PARTS: Final = "parts"
 """The folder of all parts within a build."""
 COMMIT: Final = "commit.json"
 """The file that makes a folder a part."""
+Row = TypeVar("Row")
 _SIGNATURE: Final = "record_sha256"
 _AGAIN: Final = "delete the folder of this part and run `synth build` again: the ledger answers, nothing is paid twice"
 
@@ -50,6 +53,15 @@ class FileRecord:
     rows: int
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A table as Parquet bytes, with the number of its rows and their logical hash: what `seal` needs of it."""
+
+    data: bytes
+    rows: int
+    logical: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +105,27 @@ class Commit:
         return cls(**{key: value[key] for key in own if key != "files"}, files=files, extra=extra)
 
 
+def prepare(rows: Sequence[Row], row_type: type[Row]) -> Prepared:
+    """Give rows as bytes that can be sealed; hashes the rows themselves, where `seal` would have to read them again.
+
+    Raises:
+        StorageError: a value does not fit its column, or cannot be hashed.
+    """
+    data = encode(table_of(rows, row_type))
+    return Prepared(data, len(rows), _logical(rows))
+
+
+def _logical(rows: Iterable[object]) -> str:
+    hashes = hashlib.blake2b(digest_size=16)
+    for row in rows:
+        hashes.update(bytes.fromhex(logical_hash(row)))
+    return hashes.hexdigest()
+
+
 def seal(
     build: Path,
     partition: str,
-    tables: Mapping[str, pa.Table | bytes],
+    tables: Mapping[str, pa.Table | bytes | Prepared],
     *,
     line_digest: str,
     extra: Mapping[str, object] = MappingProxyType({}),
@@ -106,7 +135,7 @@ def seal(
     Args:
         build: the build folder.
         partition: the folder name of the part, such as `p-en-r0001-b00000`.
-        tables: table name -> rows in their final order, or the Parquet bytes that `encode` gave.
+        tables: table name -> rows in their final order, the Parquet bytes that `encode` gave, or what `prepare` gave.
         line_digest: what the rows were made by.
         extra: JSON values to keep in the record; names of the record's own fields are refused.
 
@@ -219,20 +248,22 @@ def unsigned(value: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _encoded(name: str, table: pa.Table | bytes) -> tuple[bytes, FileRecord, str]:
+def _encoded(name: str, table: pa.Table | bytes | Prepared) -> tuple[bytes, FileRecord, str]:
     row_type = _known(name)
+    made = table if isinstance(table, Prepared) else _prepared(name, table, row_type)
+    record = FileRecord(made.rows, len(made.data), hashlib.sha256(made.data).hexdigest())
+    return made.data, record, made.logical
+
+
+def _prepared(name: str, table: pa.Table | bytes, row_type: type) -> Prepared:
     data = table if isinstance(table, bytes) else encode(table)
     rows = decode(data, row_type, source=f"the bytes of {name}") if isinstance(table, bytes) else table
     if not rows.schema.equals(schema_of(row_type), check_metadata=True):
         raise StorageError(
             f"the table {name} is not of schema {SCHEMA_VERSION}", hint="make it with `table_of` or `upcast`"
         )
-    hashes = hashlib.blake2b(digest_size=16)
     stored: list[object] = rows_of(rows, row_type)
-    for row in stored:
-        hashes.update(bytes.fromhex(logical_hash(row)))
-    record = FileRecord(rows.num_rows, len(data), hashlib.sha256(data).hexdigest())
-    return data, record, hashes.hexdigest()
+    return Prepared(data, rows.num_rows, _logical(stored))
 
 
 def _record(commit: Commit) -> bytes:

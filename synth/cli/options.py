@@ -1,0 +1,146 @@
+"""What several commands take: overlays, a build folder, a recipe with the flags that change it, durations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from synth.content.shelves import Shelves
+    from synth.recipe import Recipe
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RECIPES: Final = "templates/recipes"
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_UNITS: Final = (86_400, 3_600, 60, 1)
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg] - generic in newer versions of click only
+    """A length of time: `90` (seconds), `45s`, `30m`, `2h`, `1d12h`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Give seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        if value.isdecimal() and int(value):
+            return float(value)
+        match = _DURATION.fullmatch(value)
+        seconds = sum(int(n or 0) * unit for n, unit in zip(match.groups(), _UNITS, strict=True)) if match else 0
+        if not seconds:
+            self.fail(f"{value!r} is no duration; write 90 (seconds), 30m, 2h or 1d12h", param, ctx)
+        return float(seconds)
+
+
+class Price(click.ParamType):  # type: ignore[type-arg] - as above
+    """Two prices per million tokens: read, written."""
+
+    name = "in,out"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Give both prices."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            first, second = (float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no pair of prices; write 0.5,1.5 (per million tokens read, written)", param, ctx)
+        if not (0 <= first < float("inf") and 0 <= second < float("inf")):
+            self.fail("a price is zero or more", param, ctx)
+        return first, second
+
+
+def overlay_option(function: F) -> F:
+    """Add --overlay DIR, repeatable."""
+    return click.option(
+        "--overlay",
+        "overlays",
+        multiple=True,
+        metavar="DIR",
+        help="Lay a folder of your own content over ours (repeatable).",
+    )(function)
+
+
+def shelves_of(overlays: tuple[str, ...]) -> Shelves:
+    """Give the content with the overlays of this command and those given before it (`synth --overlay DIR ...`)."""
+    from synth.content.shelves import Shelves
+
+    context = click.get_current_context(silent=True)
+    above = context.find_root().params.get("overlays", ()) if context else ()
+    return Shelves([Path(name) for name in dict.fromkeys((*above, *overlays))])
+
+
+def build_argument(function: F) -> F:
+    """Add DIR, a build folder."""
+    return click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))(function)
+
+
+def json_option(function: F) -> F:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(function)
+
+
+def recipe_options(function: F) -> F:
+    """Add RECIPE and the flags that change it."""
+    for add in (
+        click.option("--records", type=click.IntRange(min=1), metavar="N", help="Kept records to reach."),
+        click.option("--annotator", "annotators", multiple=True, metavar="M", help="Who annotates blind (repeatable)."),
+        click.option("--model", metavar="M", help="Who writes: offline, or ALIAS/MODEL."),
+        click.argument("recipe"),
+    ):
+        function = add(function)
+    return function
+
+
+def find_recipe(name: str) -> Path:
+    """Give the file of a recipe: a path, or the name of a built-in one.
+
+    Raises:
+        RecipeError: neither is there; names the built-in ones.
+    """
+    from synth.content.shelves import Shelves
+    from synth.errors import RecipeError, nearest
+
+    path = Path(name)
+    if path.is_file():
+        return path
+    known = {file.path.stem: file.path for file in Shelves().files(RECIPES)}
+    if name in known:
+        return known[name]
+    hint = f"built-in recipes: {nearest(name, known)}; or write your own: synth init DIR"
+    raise RecipeError(f"there is no recipe {name!r}", hint=hint)
+
+
+def read_recipe(
+    name: str, model: str | None = None, annotators: tuple[str, ...] = (), records: int | None = None
+) -> tuple[Recipe, Path]:
+    """Give a recipe with the flags folded into it, and the folder that its paths are relative to."""
+    from synth.recipe import Recipe
+
+    path = find_recipe(name)
+    recipe = Recipe.read(path)
+    changes = _changes(recipe, model, annotators, records)
+    return (Recipe.of({**recipe.model_dump(mode="json"), **changes}) if changes else recipe), path.parent
+
+
+def _changes(recipe: Recipe, model: str | None, annotators: tuple[str, ...], records: int | None) -> Mapping[str, Any]:
+    changes: dict[str, Any] = {"quota": {"records": records}} if records else {}
+    if model or annotators:
+        _check_models(*annotators, *([model] if model else []))
+        models = recipe.models.model_dump(mode="json")
+        changes["models"] = models | ({"writer": model} if model else {})
+        changes["models"] |= {"annotators": list(annotators)} if annotators else {}
+    return changes
+
+
+def _check_models(*names: str) -> None:
+    from synth.models.base import identity_of
+
+    for name in names:
+        identity_of(name, {})
