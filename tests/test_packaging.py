@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -157,9 +158,15 @@ def test_the_lock_agrees_with_the_constraints():
     assert lock <= constraints
 
 
-def test_pins_cover_what_the_project_declares():
-    import tomllib
+@pytest.mark.parametrize("file", ["constraints.txt", "requirements.lock"])
+def test_pins_were_made_by_the_documented_command(file):
+    command = (ROOT / file).read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
+    page = (ROOT / "docs/development.md").read_text(encoding="utf-8")
+    assert command.endswith(f"-o {file}")
+    assert command in page.replace("--upgrade ", "").splitlines()
 
+
+def test_pins_cover_what_the_project_declares():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     runtime = {Requirement(text).name.replace(".", "-").lower() for text in project["dependencies"]}
     tests = {Requirement(text).name.replace(".", "-").lower() for text in project["optional-dependencies"]["test"]}
@@ -171,8 +178,6 @@ def test_pins_cover_what_the_project_declares():
 
 
 def test_the_version_is_the_same_everywhere():
-    import tomllib
-
     import synth
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -115,21 +115,24 @@ def in_own_thread(work: Callable[[], T], stop: Stop) -> T:
     """Run `work` in a thread of its own; Ctrl-C asks it to stop and waits for what is in flight (ten seconds at most)."""
     done: list[T] = []
     failed: list[BaseException] = []
+    ended = threading.Event()  # not `join`: up to Python 3.12 an interrupted join marks the running thread as stopped
 
     def run() -> None:
         try:
             done.append(work())
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
             failed.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=run, name="synth-build", daemon=True)
     thread.start()
     try:
-        while thread.is_alive():
-            thread.join(0.2)
+        while not ended.wait(0.2):
+            pass
     except KeyboardInterrupt:
         stop.ask("interrupted")
-        thread.join(10)
+        ended.wait(10)
         raise
     if failed:
         raise failed[0]

@@ -25,6 +25,7 @@ from synth.models.ledger import Ledger, statistics
 from synth.models.purse import Limits, Purse, Spent
 from synth.planning.inventory import Inventory, take_stock
 from synth.planning.rounds import Round, read_rounds, stock_of
+from synth.planning.strata import strata_of
 from synth.recipe import Recipe, open_shelves
 
 
@@ -98,6 +99,7 @@ class _Run:
         rounds = read_rounds(self.folder)
         check_pinned(self.folder, self.shelves, rounds)
         inventory = take_stock(self.recipe, self.shelves)
+        strata_of(inventory)  # a recipe that no content can fill ends here, before anything is written
         opened = [stock_of(self.recipe, self.shelves, made) for made in rounds if not sealed(self.folder, made)]
         bind(self.folder, [inventory, *opened], self.settings.endpoints, rounds)
         self.suite = open_recipe_suite(inventory)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_WORKERS: Final = 8
 _THREAD: Final = "synth-build"
+_PATIENCE: Final = 5.0
 
 
 @click.command("build", short_help="Build a recipe, or go on where an earlier run stopped.")
@@ -175,19 +176,21 @@ def _terminate_as_interrupt() -> Iterator[None]:
 
 
 def _leave_what_hangs() -> None:
-    """Exit at once where the build did not drain in time: the interpreter would wait for its thread and its workers.
+    """End the workers of a build that did not drain in time, and exit at once where even that does not end it.
 
-    Every write of a build is whole or absent, so nothing is lost but unpaid work.
+    The interpreter would wait for both. Every write of a build is whole or absent, so only unpaid work is lost.
     """
-    if not any(thread.name == _THREAD and thread.is_alive() for thread in threading.enumerate()):
-        return
     from multiprocessing import active_children
 
+    tell("stopping; the same command goes on later, and nothing that was answered is asked again")
     for worker in active_children():
         worker.terminate()
-    tell("interrupted; what was still in flight is left\n  run the same command again to go on")
-    sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    thread = next((one for one in threading.enumerate() if one.name == _THREAD), None)
+    if thread is not None:
+        thread.join(_PATIENCE)
+        if thread.is_alive():
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
 
 
 def _conclude(target: Path, worked: bool, as_json: bool, quiet: bool) -> None:

@@ -20,7 +20,7 @@ _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS: Final = (86_400, 3_600, 60, 1)
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg] - generic in newer versions of click only
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A length of time: `90` (seconds), `45s`, `30m`, `2h`, `1d12h`."""
 
     name = "duration"
@@ -38,7 +38,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg] - generic in newer ve
         return float(seconds)
 
 
-class Price(click.ParamType):  # type: ignore[type-arg] - as above
+class Price(click.ParamType):  # type: ignore[type-arg]  # as above
     """Two prices per million tokens: read, written."""
 
     name = "in,out"

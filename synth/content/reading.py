@@ -46,7 +46,9 @@ def parse(text: str, name: str, error: type[SynthError] = ContentError) -> Any:
         value = loader.load(text)
     except MarkedYAMLError as fault:
         raise _yaml_fault(fault, name, error) from None
-    except (YAMLError, ValueError, RecursionError, OverflowError) as fault:
+    except RecursionError:
+        raise error(f"nested more than {_DEPTH} deep", place=Place(name)) from None
+    except (YAMLError, ValueError, OverflowError) as fault:
         raise error(
             f"not YAML: {type(fault).__name__}", place=Place(name), hint=str(fault).splitlines()[0][:200]
         ) from None
@@ -142,7 +144,9 @@ def check(model: type[M], value: Any, text: str, name: str, error: type[SynthErr
 def _model_fault(
     model: type[BaseModel], faults: ValidationError, text: str, name: str, error: type[SynthError]
 ) -> SynthError:
-    first = faults.errors(include_url=False)[0]
+    listed = faults.errors(include_url=False)
+    # a misspelt key makes a missing one: the misspelling is what to mend
+    first = next((fault for fault in listed if fault["type"] == "extra_forbidden"), listed[0])
     path = [step for step in first["loc"] if not (isinstance(step, str) and step.endswith("]"))]
     shown = ".".join(str(step) for step in path) or "the file"
     hint = ""
