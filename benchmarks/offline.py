@@ -136,8 +136,9 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, type=int, metavar=("RECORDS", "WORKERS"), help="one run, in this process")
     given = parser.parse_args()
     if given.one:
+        records, workers = given.one
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(run_one(*given.one, Path(folder, "build"))))
+            print(json.dumps(run_one(records, workers, Path(folder, "build"))))
         return
     print(json.dumps({"benchmark": "offline", **measure(192 if given.quick else 576)}))
 

@@ -180,4 +180,4 @@ class _Bar:
         )
         line = "" if isinstance(event, EventParked) and tally.parked > 3 else _said(event)
         if line and not isinstance(event, RunStarted):
-            self.progress.console.print(line, soft_wrap=True)
+            self.progress.console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)

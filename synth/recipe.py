@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from synth.content.reading import Written, check, parse
 from synth.content.shelves import Shelves
-from synth.errors import Place, RecipeError, nearest
+from synth.errors import Place, RecipeError
 from synth.records.labels import PowerForm
 
 FACTORS: Final = ("language", "family", "felt_affect", "power_form", "profile", "explicitness")
@@ -157,12 +157,9 @@ class Recipe(Written):
         if isinstance(value, str | Path):
             return cls.read(value)
         try:
-            return cls.model_validate(dict(value))
-        except ValidationError as faults:
-            first = faults.errors(include_url=False)[0]
-            where = ".".join(str(step) for step in first["loc"])
-            hint = nearest(str(first["loc"][-1]), cls.model_fields) if first["type"] == "extra_forbidden" else ""
-            raise RecipeError(f"{where}: {first['msg']}", hint=hint) from None
+            return check(cls, dict(value), "", "", RecipeError)
+        except RecipeError as fault:
+            raise RecipeError(fault.message, hint=fault.hint) from None  # a mapping has no lines to point at
 
 
 def open_shelves(recipe: Recipe, folder: Path) -> Shelves:

@@ -76,6 +76,7 @@ def command(
     A folder that exists is gone on with: what was answered is never asked again, and a complete build is left as it
     is. Ctrl-C finishes what is in flight (10 seconds at most); the same command goes on later.
     """
+    from synth.building.folder import fork as begin_with_answers
     from synth.building.settings import RunSettings, read_endpoints
     from synth.progress import Style
 
@@ -85,7 +86,7 @@ def command(
     spread = workers or default_workers(wanted, known)
     settings = RunSettings(spread, max_in_flight, deadline, max_calls, max_tokens, give_up, known)
     if fork is not None:
-        take_answers(target, fork)
+        begin_with_answers(target, fork)
         target = fork
     style = Style.NONE if quiet else Style.JSON if as_json else Style.AUTO
     worked, failure = run(wanted, home, target, settings, style)
@@ -102,16 +103,6 @@ def default_workers(recipe: Recipe, endpoints: Any) -> int:
         return 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(_MOST_WORKERS, usable)
-
-
-def take_answers(old: Path, new: Path) -> None:
-    """Begin `new` with the answers of the build in `old`; raise UsageError where `old` holds none."""
-    from synth.building.api import load
-    from synth.building.folder import fork, locked
-
-    load(old)
-    with locked(old):
-        fork(old, new)
 
 
 def run(

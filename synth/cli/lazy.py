@@ -48,13 +48,21 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(self.verbs.items()))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that has had enough (`synth inspect DIR | head`) ends it without an error."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            ctx.exit(exit_code(error))
+        return result
+
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run the words and exit: every error becomes a line on stderr and a code (DESIGN section 8)."""
         extra["standalone_mode"] = False
         _forgive_narrow_streams()
         try:
             result = super().main(args, prog_name, **extra)
-            sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - told as a line and a code; SYNTH_DEBUG=1 raises it
             sys.exit(exit_code(error))
         sys.exit(result if isinstance(result, int) else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,7 +17,13 @@ def console(*, err: bool = False) -> Console:
     """Give a console that adds nothing of its own: no markup, no emoji codes, no guesses at what a number is."""
     from rich.console import Console
 
-    return Console(stderr=err, markup=False, emoji=False, highlight=False)
+    made = Console(stderr=err, markup=False, emoji=False, highlight=False)
+    made.on_broken_pipe = _reader_left  # type: ignore[method-assign]  # rich would end with 1, as if something had failed
+    return made
+
+
+def _reader_left() -> NoReturn:
+    raise BrokenPipeError
 
 
 def say(text: str | Text = "", style: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from synth.content.reading import Written, load, place_of
+from synth.content.reading import Written, load_named
 from synth.content.shelves import ShelfFile, Shelves
 from synth.errors import ContentError
 from synth.records.labels import PowerBase, PowerForm, ProfileStatus, Regulation, Tie
@@ -224,18 +224,10 @@ def read_relationship(shelves: Shelves, name: str) -> Relationship:
 @lru_cache(maxsize=256)
 def _profile(file: ShelfFile, digest: str) -> Profile:
     del digest  # part of the key: an edited file is read again
-    profile = load(Profile, file)
-    if not file.name.endswith(f"/{profile.profile}.yaml"):
-        place = place_of(file.text(), file.name, ("profile",))
-        raise ContentError(f"says it is {profile.profile}, but lies elsewhere", place=place)
-    return profile
+    return load_named(Profile, file, "profile")
 
 
 @lru_cache(maxsize=256)
 def _relationship(file: ShelfFile, digest: str) -> Relationship:
     del digest  # part of the key: an edited file is read again
-    relationship = load(Relationship, file)
-    if not file.name.endswith(f"/{relationship.relationship}.yaml"):
-        place = place_of(file.text(), file.name, ("relationship",))
-        raise ContentError(f"says it is {relationship.relationship}, but lies elsewhere", place=place)
-    return relationship
+    return load_named(Relationship, file, "relationship")

@@ -175,6 +175,8 @@ def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     current: Any = model
     for step in path:
         if isinstance(current, type) and issubclass(current, BaseModel):
+            if isinstance(step, int):
+                continue  # an item of a list of models: the step before has found the model
             field = current.model_fields.get(str(step))
             current = field.annotation if field else None
         else:
@@ -200,3 +202,17 @@ def load(model: type[M], file: ShelfFile) -> M:
     """
     text = file.text()
     return check(model, _parsed(text, file.name), text, file.name)
+
+
+def load_named(model: type[M], file: ShelfFile, field: str) -> M:
+    """Give a content file whose `field` is its own file name, so that no file says it is another.
+
+    Raises:
+        ContentError: as `load`, and where the two differ.
+    """
+    value = load(model, file)
+    name, stem = str(getattr(value, field)), file.name.rpartition("/")[2].rpartition(".")[0]
+    if name != stem:
+        place = place_of(file.text(), file.name, (field,))
+        raise ContentError(f"says it is {name}, but lies elsewhere", place=place, hint=f"{field}: {stem}")
+    return value

@@ -7,9 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from synth.content.reading import Written, load, place_of
+from synth.content.reading import Written, load_named
 from synth.content.shelves import ShelfFile, Shelves
-from synth.errors import ContentError
 from synth.records.labels import (
     Dimension,
     Domain,
@@ -175,8 +174,4 @@ def read_family(shelves: Shelves, name: str) -> Family:
 @lru_cache(maxsize=512)
 def _read(file: ShelfFile, digest: str) -> Family:
     del digest  # part of the key: an edited file is read again
-    family = load(Family, file)
-    if not file.name.endswith(f"/{family.family}.yaml"):
-        place = place_of(file.text(), file.name, ("family",))
-        raise ContentError(f"says it is {family.family}, but lies elsewhere", place=place)
-    return family
+    return load_named(Family, file, "family")

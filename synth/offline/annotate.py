@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import regex
@@ -18,10 +19,10 @@ from synth.records.labels import Explicitness
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A line that the annotator knows: a pattern of its words, and the labels that follow from it."""
+    """A line that the annotator knows: the words that never vary, its source, and the labels that follow from it."""
 
     anchor: str
-    pattern: regex.Pattern[str]
+    source: str
     labels: tuple[tuple[str, str], ...]
 
 
@@ -40,7 +41,7 @@ class Reader:
         for known in self._known:
             if known.anchor not in text:
                 continue
-            found = known.pattern.search(text)
+            found = _pattern(known.source).search(text)
             if found:
                 evidence = {"quote": found[0], "nth": _nth(text, found[0], found.start()), "share": 1.0}
                 return [{"field": field, "value": value, **evidence} for field, value in known.labels]
@@ -75,7 +76,7 @@ def _lines_at(phrasing: Phrasing, family: Family, level: str, emotion: str, kind
     pool = phrasing.turn["masked" if kind == Explicitness.MASKED else "feel"]
     for path, line in pool.walk():
         if kind == Explicitness.MASKED or {level, emotion, str(kind)} <= set(path.split("/")):
-            yield Known(_anchor(line), _pattern(line), labels)
+            yield Known(_anchor(line), line.source, labels)
 
 
 def _anchor(line: Line) -> str:
@@ -84,9 +85,11 @@ def _anchor(line: Line) -> str:
     return str(max(stretches, key=len)).strip()
 
 
-def _pattern(line: Line) -> regex.Pattern[str]:
+@lru_cache(maxsize=4096)
+def _pattern(source: str) -> regex.Pattern[str]:
+    """Give the pattern of a line; made when its anchor is first met, for most lines of a language never are."""
     parts = []
-    for part in regex.split(r"(<[^<>]*>|\{[^{}]*\}|\[[~=]?[\w.]+\||\])", line.source):
+    for part in regex.split(r"(<[^<>]*>|\{[^{}]*\}|\[[~=]?[\w.]+\||\])", source):
         if part.startswith("<"):
             alternatives = part[1:-1].partition(":")[2].split("|")
             parts.append("(?:" + "|".join(_plain(alternative) for alternative in alternatives) + ")")

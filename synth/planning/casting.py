@@ -6,7 +6,7 @@ adding a draw or an option disturbs no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -150,7 +150,7 @@ def _groups(columns: Sequence[Any], names: Sequence[str], among: Any) -> list[tu
 
 
 def draw_names(inventory: Inventory, made: Cast) -> dict[str, list[tuple[str, str]]]:
-    """Give (given, family) names of S, A and X for every event; no two people of an event share a given name."""
+    """Give (given, family) names of S, A and X for every event; no two people of an event share a given or a family name."""
     drawn: dict[str, list[tuple[str, str]]] = {}
     for pid in PIDS:
         profiles = _profiles(inventory, made, pid)
@@ -189,13 +189,19 @@ def _apart(
     family: list[str],
     drawn: dict[str, list[tuple[str, str]]],
 ) -> list[tuple[str, str]]:
-    """Draw again, under another name, where somebody of the event is called so already."""
-    for row, name in enumerate(given):
-        taken = {names[row][0] for names in drawn.values()}
-        attempt = 0
-        while name in taken:
-            attempt += 1
-            options = inventory.profile(profiles[row]).names.given[made[f"gender.{pid}"][row]]
-            name = str(_named(made.keys[row : row + 1], f"given.{pid}.{attempt}", options)[0])  # noqa: PLW2901
-        given[row] = name
+    """Draw again, under another name, where somebody of the event is called so already: by given or by family name."""
+    for row, key in enumerate(made.keys):
+        names = inventory.profile(profiles[row]).names
+        options = {"given": names.given[made[f"gender.{pid}"][row]], "family": names.family or ("",)}
+        for part, (column, place) in {"given": (given, 0), "family": (family, 1)}.items():
+            taken = {others[row][place] for others in drawn.values()} - {""}
+            column[row] = _untaken(key, f"{part}.{pid}", column[row], options[part], taken)
     return list(zip(given, family, strict=True))
+
+
+def _untaken(key: Any, draw: str, name: str, options: Sequence[str], taken: Collection[str]) -> str:
+    attempt = 0
+    while name in taken:
+        attempt += 1
+        name = str(_named(key, f"{draw}.{attempt}", options)[0])
+    return name

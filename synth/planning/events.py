@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from synth.content.personas import Profile, RelationshipForm
+from synth.content.personas import AddressForm, Profile, RelationshipForm
 from synth.content.scenarios import Family
 from synth.planning.casting import Cast, Slot, cast, counterpart, draw_names
 from synth.planning.draws import pick_one
@@ -185,7 +185,7 @@ class _Maker:
                 given, family = self.names[other]
                 yield other, entry.calling(given, family, self.drawn[f"gender.{other}"])
 
-    def _towards(self, pid: str, other: str, form: PowerForm):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _towards(self, pid: str, other: str, form: PowerForm) -> AddressForm | None:
         """Give how one person addresses another, None between people who do not stand in a listed relationship."""
         spec = self.family.listener if self.family.listener and {pid, other} == {"S", "A"} else self.family.forms[form]
         if pid == other or {pid, other} == {"A", "X"}:

@@ -63,7 +63,7 @@ def strata_of(inventory: Inventory) -> list[Stratum]:
             f"cross: {' x '.join(inventory.recipe.cross)} makes {size * forms} strata, more than {MOST_STRATA}",
             hint="cross fewer factors; the others are balanced by draw and audited pairwise",
         )
-    tuples = [tuple(zip(factors, values, strict=True)) for values in itertools.product(*options.values())]
+    tuples = [tuple(sorted(zip(factors, values, strict=True))) for values in itertools.product(*options.values())]
     able = [values for values in tuples if _able(inventory, dict(values))]
     if not able:
         raise RecipeError("cross: no stratum that the content can fill", hint="see `synth templates list`")

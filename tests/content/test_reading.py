@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from synth.content.reading import Written, check, parse
 from synth.errors import ContentError, SynthError
@@ -110,10 +109,9 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_yaml_writes_is_read_back(value: Any) -> None:
-    sink = io.StringIO()
-    YAML(typ="safe", pure=True).dump({"value": value}, sink)
-    assert parse(sink.getvalue(), "f.yaml") == {"value": value}
+def test_json_is_yaml_and_is_read_as_it_is(value: Any) -> None:
+    """Briefs are written in YAML's JSON form; ruamel's own plain style does not survive its own loader (`{a: :0}`)."""
+    assert parse(json.dumps({"value": value}, ensure_ascii=False), "f.yaml") == {"value": value}
 
 
 @given(st.text(max_size=60))

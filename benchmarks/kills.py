@@ -1,0 +1,211 @@
+"""Kill builds at random moments with SIGKILL, let them end, and count what was lost, duplicated or differs by a byte.
+
+Usage: python benchmarks/kills.py [--rounds 20] [--seed 1], with synth installed. Prints one JSON line. A round kills a
+build once or twice (its whole process group) and runs it again until it ends. Rounds take turns: over HTTP with a
+ledger, and in process. Each build is compared with one that nobody killed.
+
+`lost` counts answers and rows that the unkilled build has and this one has not; `duplicated` counts rows that stand
+twice, and questions that were asked again although no kill cut them off (the ledger journals those that one did).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import synth
+from synth.content.shelves import Shelves
+from synth.events import RunStarted
+from synth.models.base import Request, Response
+from synth.models.ledger import statistics
+from synth.offline.embedded import OfflineModel
+from synth.offline.serve import Server
+from synth.records.parts import commits, read_table
+from synth.records.schema import Reply, Scenario
+from synth.records.verification import verify
+
+RECIPE = {
+    "languages": ["en"],
+    "families": ["burial_day_taken_back", "two_crowds_one_square"],
+    "quota": {"records": 24},
+    "partition": 6,
+}
+PROMISED = ("parts", "annotations", "verdicts", "plan")
+
+
+class Counting:
+    """The embedded model behind a server, and how often it was asked each question."""
+
+    pure = True
+    name = "offline"
+
+    def __init__(self) -> None:
+        self.model = OfflineModel(Shelves())
+        self.asked: Counter[object] = Counter()
+
+    def answer(self, request: Request) -> Response:
+        """Count a question and answer it."""
+        self.asked[request.messages] += 1
+        return self.model.answer(request)
+
+    async def attempt(self, request: Request) -> Response:
+        """Answer as a model does."""
+        return self.answer(request)
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+@dataclass
+class Score:
+    """What all rounds came to."""
+
+    rounds: int = 0
+    kills: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    cut_off: int = 0
+    faults: int = 0
+    bytes_equal: bool = True
+    sealed_at_kills: list[int] = field(default_factory=list)
+
+
+def build(folder: str, url: str) -> None:
+    """Build as a child does: say when the work begins, and end with synth's own exit code."""
+
+    def tell(event: object) -> None:
+        if isinstance(event, RunStarted):
+            print("started", flush=True)
+
+    if url:
+        synth.build(RECIPE, folder, endpoints={"offline": url}, max_in_flight=4, on_event=tell)
+    else:
+        synth.build(RECIPE, folder, on_event=tell)
+
+
+def start(folder: Path, url: str) -> subprocess.Popen[str]:
+    """Give a child that builds, in a process group of its own."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--child", str(folder), "--url", url]
+    environment = os.environ | {"SYNTH_SETTINGS": str(folder.parent / "no-settings.yaml")}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+
+
+def finish(folder: Path, url: str) -> float:
+    """Build to the end; gives the seconds from the start of the work."""
+    child = start(folder, url)
+    assert child.stdout is not None
+    child.stdout.readline()
+    began = time.monotonic()
+    child.communicate()
+    if child.returncode != 0:
+        raise SystemExit(f"a build that nobody killed ended with {child.returncode}")
+    return time.monotonic() - began
+
+
+def kill(folder: Path, url: str, seconds: float) -> bool:
+    """Build, and kill the process group so many seconds into the work; gives whether it still ran."""
+    child = start(folder, url)
+    assert child.stdout is not None
+    child.stdout.readline()
+    try:
+        child.wait(timeout=seconds)
+        running = False
+    except subprocess.TimeoutExpired:
+        running = True
+    if running:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.communicate()
+    return running
+
+
+def prints(folder: Path) -> dict[str, str]:
+    """Give the SHA-256 of every file whose bytes are promised."""
+    files = [path for name in PROMISED for path in (folder / name).rglob("*") if path.is_file()]
+    files.append(folder / "select.parquet")
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def rows(folder: Path) -> Iterator[str]:
+    """Give the id of every sealed row."""
+    for commit in commits(folder):
+        for name, kind, key in (("scenarios", Scenario, "scenario_id"), ("replies", Reply, "reply_id")):
+            yield from read_table(folder, commit.partition, name, kind).column(key).to_pylist()
+
+
+def one_round(
+    folder: Path, server: Server | None, whole: Path, times: random.Random, work: float, score: Score
+) -> None:
+    """Kill a build, let it end, and add to the score."""
+    url = server.url if server else ""
+    for _ in range(times.choice((1, 2))):
+        score.kills += kill(folder, url, times.uniform(0, work))
+        score.sealed_at_kills.append(len(commits(folder)))
+    finish(folder, url)
+    found, expected = Counter(rows(folder)), Counter(rows(whole))
+    score.rounds += 1
+    score.lost += (expected - found).total()
+    score.duplicated += (found - expected).total()
+    score.faults += len(verify(folder))
+    score.bytes_equal &= prints(folder) == prints(whole)
+
+
+def count_calls(folder: Path, asked: Counter[object], expected: Counter[object], score: Score) -> None:
+    """Add what the server and the ledger say of a build over HTTP."""
+    kept = statistics(folder)
+    again = sum(count - 1 for count in asked.values())
+    score.cut_off += kept["interrupted"]
+    score.lost += len(expected) - kept["answers"]
+    score.duplicated += max(0, again - kept["interrupted"])
+
+
+def measure(rounds: int, seed: int, scratch: Path) -> Score:
+    """Give the score of so many rounds."""
+    times, score, counting = random.Random(seed), Score(), Counting()
+    with Server(counting) as server:
+        whole, expected = {}, Counter[object]()
+        work = {lane: finish(scratch / lane, server.url if lane == "http" else "") for lane in ("http", "process")}
+        whole = {lane: scratch / lane for lane in work}
+        expected = Counter(counting.asked)
+        score.bytes_equal = prints(whole["http"]) == prints(whole["process"])
+        for number in range(rounds):
+            lane = ("http", "process")[number % 2]
+            folder = scratch / f"round-{number}"
+            counting.asked.clear()
+            one_round(folder, server if lane == "http" else None, whole[lane], times, work[lane], score)
+            if lane == "http":
+                count_calls(folder, counting.asked, expected, score)
+    return score
+
+
+def main() -> int:
+    """Run the rounds that the command line asks for; 1 where a promise broke."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--child", default="")
+    parser.add_argument("--url", default="")
+    given = parser.parse_args()
+    if given.child:
+        build(given.child, given.url)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="synth-kills-") as scratch:
+        score = measure(given.rounds, given.seed, Path(scratch))
+    shown = {name: value for name, value in vars(score).items() if name != "sealed_at_kills"}
+    print(json.dumps(shown | {"mean_sealed_at_kill": round(sum(score.sealed_at_kills) / max(1, score.kills), 2)}))
+    return 0 if score.bytes_equal and not (score.lost or score.duplicated or score.faults) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
