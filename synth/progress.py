@@ -79,6 +79,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.due = self.made = self.dropped = self.parked = self.calls = self.round = 0
+        self._seen = 0
 
     def add(self, event: BuildEvent) -> None:
         """Add an event."""
@@ -87,8 +88,9 @@ class Tally:
         elif isinstance(event, EventLived):
             self.made += event.records
             self.dropped += event.dropped
-            # workers count their own calls, so the highest figure is the one to show
-            self.calls = max(self.calls, event.calls)
+            # the figure begins anew with each round, and with each partition of a worker
+            self.calls += event.calls - self._seen if event.calls >= self._seen else event.calls
+            self._seen = event.calls
         elif isinstance(event, EventParked):
             self.parked += 1
 

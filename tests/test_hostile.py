@@ -18,7 +18,9 @@ from synth.content.shelves import Shelves
 
 BASE = "languages: [en]\nfamilies: [burial_day_taken_back]\n"
 SMALL = BASE + "quota: {records: 12}\n"
-BOMB = "\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))])
+BOMB = "\n".join(
+    ["a0: &a0 [x, x, x, x, x, x, x, x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))]
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,21 @@ RECIPES = {
     "an unknown key": Case(SMALL + "qouta: {records: 3}\n", r"unknown key 'qouta'\n  did you mean 'quota'"),
     "a missing quota": Case("languages: [en]\n", "quota is missing"),
     "no languages": Case("languages: []\nquota: {records: 3}\n", "languages"),
-    "an unknown language": Case("languages: [xx]\nquota: {records: 3}\n", "no phrasings in 'xx'|no family has phrasings"),
-    "a language that nobody wrote": Case("languages: [fi]\nfamilies: [burial_day_taken_back]\nquota: {records: 3}\n", "no phrasings in 'fi'"),
+    "an unknown language": Case(
+        "languages: [xx]\nquota: {records: 3}\n", "no phrasings in 'xx'|no family has phrasings"
+    ),
+    "a language that nobody wrote": Case(
+        "languages: [fi]\nfamilies: [burial_day_taken_back]\nquota: {records: 3}\n", "no phrasings in 'fi'"
+    ),
     "a language twice": Case("languages: [en, en]\nquota: {records: 3}\n", "listed twice"),
-    "an unknown family": Case("languages: [en]\nfamilies: [burial_day]\nquota: {records: 3}\n", r"there is no 'burial_day'\n  did you mean 'burial_day_taken_back'"),
+    "an unknown family": Case(
+        "languages: [en]\nfamilies: [burial_day]\nquota: {records: 3}\n",
+        r"there is no 'burial_day'\n  did you mean 'burial_day_taken_back'",
+    ),
     "an unknown profile": Case(SMALL + "profiles: [en-IE-dubling]\n", "did you mean 'en-IE-dublin'"),
-    "a profile that the writer cannot speak": Case("languages: [ar]\nprofiles: [ar-JO-amman]\nquota: {records: 3}\n", "no ar-JO phrasings"),
+    "a profile that the writer cannot speak": Case(
+        "languages: [ar]\nprofiles: [ar-JO-amman]\nquota: {records: 3}\n", "no ar-JO phrasings"
+    ),
     "a profile of another language": Case(SMALL + "profiles: [ja-JP-osaka]\n", "none of en is left"),
     "a quota of nothing": Case(BASE + "quota: {records: 0}\n", "greater than or equal to 1"),
     "a negative quota": Case(BASE + "quota: {records: -5}\n", "quota.records"),
@@ -94,27 +105,79 @@ RECIPES = {
     "an absolute overlay": Case(SMALL + "overlays: [/etc]\n", "leads out of"),
     "an overlay that is not there": Case(SMALL + "overlays: [nothing]\n", "no such overlay folder"),
     "an overlay with Python": Case(over(), "an overlay holds content only", files={"over/filters/x.py": "print(1)"}),
-    "an overlay that replaces in silence": Case(over(), "would replace the built-in", files={"over/templates/prompts/write.md": PROMPT}),
-    "an override that nobody holds": Case(over("templates/prompts/write.md"), "no overlay holds", files={"over/x/y.md": "x"}),
+    "an overlay that replaces in silence": Case(
+        over(), "would replace the built-in", files={"over/templates/prompts/write.md": PROMPT}
+    ),
+    "an override that nobody holds": Case(
+        over("templates/prompts/write.md"), "no overlay holds", files={"over/x/y.md": "x"}
+    ),
     # content
     "a phrasing whose marks nest": Case(
         PHRASING,
         r"burial_day_taken_back.yaml:\d+:\d+: marks do not nest",
         files=phrasing(lambda text: text.replace("[undo|", "[undo|x [undo|", 1)),
     ),
-    "a phrasing of another family": Case(PHRASING, "lies elsewhere", files=phrasing(lambda t: t.replace("family: burial_day_taken_back", "family: told_to_be_over_it", 1))),
-    "a phrasing with an unknown key": Case(PHRASING, "unknown key 'wolds'", files=phrasing(lambda t: t.replace("\nworlds:", "\nwolds:", 1))),
-    "a translated phrasing": Case(PHRASING, "origin", files=phrasing(lambda t: t.replace("origin: authored", "origin: translated", 1))),
-    "a failure that is none": Case(PHRASING, "names no mechanism", files=phrasing(lambda t: t.replace("\n  avoidance:", "\n  avoidanse:", 1))),
-    "a template that calls": Case(WRITE, r"write.md:\d+:1: Call is not allowed", files={"over/templates/prompts/write.md": PROMPT + "{{ self() }}"}),
-    "a template that reaches": Case(WRITE, "not allowed in a template", files={"over/templates/prompts/write.md": PROMPT + "{{ x.__class__ }}"}),
-    "a template that computes for ever": Case(WRITE, "not allowed in a template", files={"over/templates/prompts/write.md": PROMPT + "{{ 9**9**9**9 }}"}),
-    "a prompt without front matter": Case(WRITE, "begins with front matter", files={"over/templates/prompts/write.md": "hello"}),
-    "a profile of an unknown locale system": Case(over(), "address.system", files={"over/personas/cultures/en-IE-cork.yaml": DUBLIN.replace("profile: en-IE-dublin", "profile: en-IE-cork").replace("system: none", "system: klingon")}),
-    "a profile under a false name": Case(over(), "says it is en-IE-dublin, but lies elsewhere", files={"over/personas/cultures/en-IE-cork.yaml": DUBLIN}),
-    "a suite with a filter that is none": Case(SMALL + "suite: mine\noverlays: [over]\n", "there is no filter 'fom'", files={"over/filters/suites/mine.yaml": "suite: mine\nversion: 1\nfilters: [{filter: fom, parameters: {}, evidence: x}]\n"}),
-    "a suite with a parameter that is none": Case(SMALL + "suite: mine\noverlays: [over]\n", "has no parameter 'treshold'", files={"over/filters/suites/mine.yaml": "suite: mine\nversion: 1\nfilters: [{filter: duplicates, parameters: {treshold: 0.6}, evidence: x}]\n"}),
-    "a plug-in that is not installed": Case(SMALL + "suite: mine\noverlays: [over]\n", "is not installed", files={"over/filters/suites/mine.yaml": "suite: mine\nversion: 1\nfilters: [{filter: 'evil-dist:steal', parameters: {}, evidence: x}]\n"}),
+    "a phrasing of another family": Case(
+        PHRASING,
+        "lies elsewhere",
+        files=phrasing(lambda t: t.replace("family: burial_day_taken_back", "family: told_to_be_over_it", 1)),
+    ),
+    "a phrasing with an unknown key": Case(
+        PHRASING, "unknown key 'wolds'", files=phrasing(lambda t: t.replace("\nworlds:", "\nwolds:", 1))
+    ),
+    "a translated phrasing": Case(
+        PHRASING, "origin", files=phrasing(lambda t: t.replace("origin: authored", "origin: translated", 1))
+    ),
+    "a failure that is none": Case(
+        PHRASING, "names no mechanism", files=phrasing(lambda t: t.replace("\n  avoidance:", "\n  avoidanse:", 1))
+    ),
+    "a template that calls": Case(
+        WRITE,
+        r"write.md:\d+:1: Call is not allowed",
+        files={"over/templates/prompts/write.md": PROMPT + "{{ self() }}"},
+    ),
+    "a template that reaches": Case(
+        WRITE, "not allowed in a template", files={"over/templates/prompts/write.md": PROMPT + "{{ x.__class__ }}"}
+    ),
+    "a template that computes for ever": Case(
+        WRITE, "not allowed in a template", files={"over/templates/prompts/write.md": PROMPT + "{{ 9**9**9**9 }}"}
+    ),
+    "a prompt without front matter": Case(
+        WRITE, "begins with front matter", files={"over/templates/prompts/write.md": "hello"}
+    ),
+    "a profile of an unknown locale system": Case(
+        over(),
+        "address.system",
+        files={
+            "over/personas/cultures/en-IE-cork.yaml": DUBLIN.replace(
+                "profile: en-IE-dublin", "profile: en-IE-cork"
+            ).replace("system: none", "system: klingon")
+        },
+    ),
+    "a profile under a false name": Case(
+        over(), "says it is en-IE-dublin, but lies elsewhere", files={"over/personas/cultures/en-IE-cork.yaml": DUBLIN}
+    ),
+    "a suite with a filter that is none": Case(
+        SMALL + "suite: mine\noverlays: [over]\n",
+        "there is no filter 'fom'",
+        files={
+            "over/filters/suites/mine.yaml": "suite: mine\nversion: 1\nfilters: [{filter: fom, parameters: {}, evidence: x}]\n"
+        },
+    ),
+    "a suite with a parameter that is none": Case(
+        SMALL + "suite: mine\noverlays: [over]\n",
+        "has no parameter 'treshold'",
+        files={
+            "over/filters/suites/mine.yaml": "suite: mine\nversion: 1\nfilters: [{filter: duplicates, parameters: {treshold: 0.6}, evidence: x}]\n"
+        },
+    ),
+    "a plug-in that is not installed": Case(
+        SMALL + "suite: mine\noverlays: [over]\n",
+        "is not installed",
+        files={
+            "over/filters/suites/mine.yaml": "suite: mine\nversion: 1\nfilters: [{filter: 'evil-dist:steal', parameters: {}, evidence: x}]\n"
+        },
+    ),
 }
 
 
@@ -231,7 +294,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
         f"mount -t tmpfs -o size=300k none {disk} && {sys.executable} -m synth build {recipe} -o {disk}/out --workers 1; code=$?; "
         f"cp -r {disk}/out {keep}; exit $code"
     )
-    done = subprocess.run([unshare, "-rm", "sh", "-c", script], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        [unshare, "-rm", "sh", "-c", script], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1]
+    )
     assert done.returncode == 74, done.stderr
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr

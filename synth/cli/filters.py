@@ -64,6 +64,7 @@ def check(overlays: tuple[str, ...]) -> None:
 
     Each fault is printed as file:line:column: message; any fault gives exit code 1.
     """
+    from synth.cli.printing import count
     from synth.content.lexicons import FOLDER as LEXICONS
     from synth.content.suites import FOLDER
     from synth.filters.cases import FOLDER as CASES
@@ -75,7 +76,8 @@ def check(overlays: tuple[str, ...]) -> None:
         faults.reading(file.name, _open, shelves, file.path.stem)
     check_lexicons(faults, shelves)
     ran = sum(check_cases(faults, shelves, file) for file in cases)
-    faults.end(f"{len(suites)} suites, {len(lexicons)} lexicons, {ran} cases")
+    counted = ((len(suites), "suite"), (len(lexicons), "lexicon"), (ran, "case"))
+    faults.end(", ".join(count(number, what) for number, what in counted))
 
 
 def _open(shelves: Shelves, name: str) -> Any:

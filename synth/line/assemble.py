@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from synth.content.prompts import Frame
 from synth.content.scenarios import Family
 from synth.line.evidence import find_quote, form_difference, normal
 from synth.programs.contracts import EventAnswer, SceneAnswer
 from synth.records.cells import Cell
-from synth.records.labels import GROUP_OF, Origin, Outcome, ProfileStatus, Stance, Task
+from synth.records.labels import GROUP_OF, Origin, Outcome, ProfileStatus, Stance, Task, Tie
 from synth.records.schema import (
     SCHEMA_VERSION,
     Address,
@@ -28,7 +29,8 @@ from synth.records.schema import (
     Turn,
 )
 
-CONTENT_LICENCE = "CC-BY-4.0"
+CONTENT_LICENCE: Final = "CC-BY-4.0"
+_RENDERED_AGAIN: Final = (Task.TRANSLATE, Task.SUMMARISE, Task.REPORT, Task.REWRITE)
 ASSISTANT = "R"
 """The one who is asked to write, summarise or translate."""
 
@@ -59,84 +61,79 @@ class Told:
 
 def make_scenario(cell: Cell, family: Family, frame: Frame, told: Told, provenance: Provenance) -> Scenario:
     """Give the row of a cell, whatever became of it; everything that was not answered is null or empty."""
-    scene = told.scene
-    turns = tuple(_turn(cell, family, scene, number) for number in range(len(scene.turns))) if scene else ()
-    target = len(turns) - 1 if turns else None
-    rewritten = family.task in (Task.TRANSLATE, Task.SUMMARISE, Task.REPORT, Task.REWRITE)
-    text = turns[-1].text if turns else None
-    base = normal(told.base.turns[-1].text) if told.base and scene else None
-    local = next((felt.local for felt in family.emotion.felt if felt.label == cell.emotion), None)
     return Scenario(
-        scenario_id=cell.scenario_id,
         schema_version=SCHEMA_VERSION,
-        family=cell.family,
-        event_key=cell.event_key,
-        form_key=cell.form_key,
-        split=cell.split,
         outcome=told.outcome,
-        language=cell.language,
-        variety=cell.variety,
-        script=cell.script,
-        mixed_with=(),
-        locale=cell.locale,
-        profile_ids=cell.profile_ids,
-        profile_status=ProfileStatus.REVIEWED if cell.profiles_reviewed else ProfileStatus.DRAFT,
-        domain=family.domain,
-        task=family.task,
-        stance=family.stance,
-        channel=family.channel,
-        audience=family.audience,
-        dimensions=family.dimensions,
-        pressure=family.pressure,
-        power_form=cell.form,
-        power_gap=cell.power_gap,
-        power_bases=cell.power_bases,
-        exit_cost=cell.exit_cost,
-        familiarity=cell.familiarity,
-        tie=cell.tie,  # type: ignore[arg-type]
-        imposition=family.imposition,
-        goal=cell.goal,
-        goal_group=GROUP_OF[cell.goal],
-        goal_also=family.goal.also,
-        emotion=cell.emotion,
-        emotion_also=cell.emotion_also,
-        label_local=local,
-        felt=cell.felt,
-        shown=cell.shown,
-        valence=family.emotion.valence,
-        regulation=cell.regulation,
-        explicitness=cell.explicitness,
-        directness=cell.directness,
-        duty=Duty(**family.duty.model_dump()) if family.duty else None,
-        premise=family.premise,
-        crisis=None,
-        protected=(),
-        origin=provenance.origin,
-        source_language=None,
-        derived_from=None,
-        form_diff=form_difference(base, text) if base is not None and text is not None else (),
-        held_constant=family.held_constant,
-        generator=provenance.generator,
-        authored_by_person=None,
-        authored_by_model=provenance.authored_by_model,
-        reread=provenance.reread,
-        line_digest=provenance.line_digest,
-        licence=provenance.licence,
-        terms=provenance.terms,
         is_synthetic=True,
-        canary=None,
-        setting=normal(scene.setting) if scene else None,
-        prompt=_prompt(cell, family, frame, scene, text) if scene and text else (),
-        target_turn=target,
-        source_text=text if rewritten else None,
-        text_sha256=hashlib.sha256(text.encode()).hexdigest() if text else None,
         participants=tuple(_participants(cell, family)),
-        relations=_relations(cell, scene),
+        relations=_relations(cell, told.scene),
         facts=tuple(_facts(family, told)),
         norms=(),
-        turns=turns,
         calls=told.calls,
+        **_situation(cell, family),
+        **_feeling(cell, family),
+        **_rights(provenance),
+        **_texts(cell, family, frame, told),
     )
+
+
+def _situation(cell: Cell, family: Family) -> dict[str, Any]:
+    """Give which event and form it is, in which language and place, and who holds what over whom."""
+    return {
+        **_taken(cell, "scenario_id event_key form_key split family language variety script locale profile_ids"),
+        **_taken(cell, "power_gap power_bases exit_cost familiarity"),
+        **_taken(family, "domain task stance channel audience dimensions pressure imposition premise held_constant"),
+        "mixed_with": (),
+        "profile_status": ProfileStatus.REVIEWED if cell.profiles_reviewed else ProfileStatus.DRAFT,
+        "power_form": cell.form,
+        "tie": Tie(cell.tie),
+        "duty": Duty(**family.duty.model_dump()) if family.duty else None,
+        "crisis": None,
+        "protected": (),
+    }
+
+
+def _feeling(cell: Cell, family: Family) -> dict[str, Any]:
+    """Give what is wanted, felt and shown."""
+    return {
+        **_taken(cell, "goal emotion emotion_also felt shown regulation explicitness directness"),
+        "goal_group": GROUP_OF[cell.goal],
+        "goal_also": family.goal.also,
+        "label_local": next((felt.local for felt in family.emotion.felt if felt.label == cell.emotion), None),
+        "valence": family.emotion.valence,
+    }
+
+
+def _rights(provenance: Provenance) -> dict[str, Any]:
+    """Give where the words come from, and what may be done with them."""
+    return {
+        **_taken(provenance, "origin generator authored_by_model reread line_digest licence terms"),
+        "source_language": None,
+        "derived_from": None,
+        "authored_by_person": None,
+        "canary": None,
+    }
+
+
+def _texts(cell: Cell, family: Family, frame: Frame, told: Told) -> dict[str, Any]:
+    """Give the texts: setting, turns, prompt, source, and what this form changed of the first one."""
+    scene = told.scene
+    turns = tuple(_turn(cell, family, scene, number) for number in range(len(scene.turns))) if scene else ()
+    text = turns[-1].text if turns else None
+    base = normal(told.base.turns[-1].text) if told.base and scene else None
+    return {
+        "form_diff": form_difference(base, text) if base is not None and text is not None else (),
+        "setting": normal(scene.setting) if scene else None,
+        "prompt": _prompt(cell, family, frame, scene, text) if scene and text else (),
+        "target_turn": len(turns) - 1 if turns else None,
+        "source_text": text if family.task in _RENDERED_AGAIN else None,
+        "text_sha256": hashlib.sha256(text.encode()).hexdigest() if text else None,
+        "turns": turns,
+    }
+
+
+def _taken(source: object, names: str) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in names.split()}
 
 
 def check_scene(scene: SceneAnswer, cell: Cell, family: Family) -> None:

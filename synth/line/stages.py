@@ -70,7 +70,8 @@ class Line:
         family = self.families[event.family]
         told = await tell_event(self.desk, event, family, partition)
         if told.value is None:
-            return [(cell, Told(told.outcome, told.calls)) for cell in event.cells]
+            # the calls that all forms share stand with the first one
+            return [(cell, Told(told.outcome, () if n else told.calls)) for n, cell in enumerate(event.cells)]
         found: list[tuple[Cell, Told]] = []
         base: tuple[Cell, SceneAnswer] | None = None
         for cell in event.cells:

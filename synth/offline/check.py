@@ -245,7 +245,9 @@ class FileCheck:
         marks = line.marks()
         if not facts & set(marks):
             yield self.fault("a masked line marks at least one fact", path)
-        if self.family.stance in (Stance.ON_BEHALF, Stance.CARRY_OVER) and (lost := self.family.preserved() - set(marks)):
+        if self.family.stance in (Stance.ON_BEHALF, Stance.CARRY_OVER) and (
+            lost := self.family.preserved() - set(marks)
+        ):
             yield self.fault(f"marks no {', '.join(sorted(lost))}: the assistant knows nothing but this turn", path)
         if sum(mark in _CUES for mark in marks) < 2:
             yield self.fault("a masked line marks at least two cues", path)

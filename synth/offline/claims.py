@@ -112,7 +112,15 @@ def _faults(phrasing: Phrasing, family: Family, lexicon: Lexicon | None) -> Iter
     heard: set[tuple[object, ...]] = set()
     for scene in scenes(phrasing, family, all_genders=True):
         inflected = tuple(sorted(voices(scene)[0].agreement.items()))
-        setting = (scene.form, scene.level, scene.world.name, scene.variety, scene.emotion, scene.explicitness, inflected)
+        setting = (
+            scene.form,
+            scene.level,
+            scene.world.name,
+            scene.variety,
+            scene.emotion,
+            scene.explicitness,
+            inflected,
+        )
         if setting not in heard:
             heard.add(setting)
             yield from _turn_faults(scene)

@@ -153,6 +153,7 @@ class Voice:
 
 
 def voices(scene: Scene) -> tuple[Voice, Voice]:
+    """Give who tells and who replies, each with their agreement: the reply's is turned round."""
     out, back = scene.addresses()
     if scene.stance == "on_behalf":
         plain = next(iter(scene.phrasing.agreement.get("tv", scene.phrasing.agreement.get("h", ("",)))))

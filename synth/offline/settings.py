@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
+from synth.content.personas import profiles, read_profile
 from synth.content.phrasings import LEVELS, Phrasing, World
 from synth.content.scenarios import Family
+from synth.content.shelves import Shelves
 from synth.offline.compose import PROFILE, Scene, Speaker
 from synth.records.labels import Explicitness, Stance
 
 SPOKEN: Final = (Explicitness.NAMED, Explicitness.DESCRIBED, Explicitness.IMPLIED)
 
-_STAND_INS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "en": ("Ngozi", "Conor", "Denise"),
-    "es": ("Lupe", "Andrés", "Rocío"),
-    "ar": ("هناء", "كريم", "سامية"),
-    "ja": ("田中", "山本", "中村"),
-}
+_STRANGERS: Final = ("Ana", "Tomas", "Marina")
 
 
+@cache
 def stand_ins(language: str) -> tuple[str, str, str]:
-    """Give three names of ordinary length to check lines with."""
-    return _STAND_INS.get(language, ("Ana", "Tomas", "Marina"))
+    """Give three names of ordinary length to check lines with: the first of a profile of the language."""
+    shelves = Shelves()
+    for name in profiles(shelves, language):
+        names = read_profile(shelves, name).names
+        if names.order == "family_given":
+            return names.family[0], names.family[1], names.family[2]
+        return names.given["f"][0], names.given["m"][0], names.given["f"][1]
+    return _STRANGERS
 
 
 def scenes(phrasing: Phrasing, family: Family, *, all_genders: bool) -> Iterator[Scene]:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from synth.events import EventLived, EventParked, PartitionSealed, RoundClosed, RunEnded, RunStarted
-from synth.progress import Lines, Style, as_values, bar, drawn
+from synth.progress import Lines, Style, Tally, as_values, bar, drawn
 
 RUN = (
     RunStarted("b", 1, 2, 6),
@@ -92,3 +92,10 @@ def test_on_a_terminal_there_is_a_bar_with_counts_and_calls(monkeypatch, colour)
     assert "6/6" in shown
     assert "1 dropped, 56 calls" in shown
     assert ("\x1b[32m" in shown or "\x1b[36m" in shown) == (not colour)
+
+
+def test_calls_are_added_up_over_rounds_and_workers():
+    tally = Tally()
+    for calls in (28, 56, 80, 25, 50):
+        tally.add(EventLived("en", 3, 21, 0, calls))
+    assert tally.calls == 130

@@ -58,14 +58,14 @@ def test_a_form_that_is_not_listed_is_an_error() -> None:
         read_relationship(SHELVES, "close_friends").form(PowerForm.UP)
 
 
-def test_a_reviewed_profile_names_its_reader(overlay) -> None:  # noqa: ANN001
+def test_a_reviewed_profile_names_its_reader(overlay) -> None:
     text = SHELVES.file("personas/cultures/en-IE-dublin.yaml").text()
     mine = text.replace("profile: en-IE-dublin", "profile: en-IE-cork").replace("status: draft", "status: reviewed")
     with pytest.raises(ContentError, match="names the person who lives there"):
         read_profile(overlay({"personas/cultures/en-IE-cork.yaml": mine}), "en-IE-cork")
 
 
-def test_too_few_names_say_so(overlay) -> None:  # noqa: ANN001
+def test_too_few_names_say_so(overlay) -> None:
     import re
 
     text = (

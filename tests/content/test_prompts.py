@@ -59,7 +59,7 @@ def test_missing_and_unknown_inputs_are_errors() -> None:
         prompt.fill({"emotions": []}, {})
 
 
-def test_the_output_is_limited(overlay) -> None:  # noqa: ANN001
+def test_the_output_is_limited(overlay) -> None:
     front = "---\nprogram: big\nversion: 1\nrole: writer\ninputs: [many]\noutput: x\nchanged: x\n---\n"
     shelves = overlay(
         {"templates/prompts/big.md": front + "{% for a in many %}{% for b in many %}{{ a }}{% endfor %}{% endfor %}"}
@@ -68,14 +68,14 @@ def test_the_output_is_limited(overlay) -> None:  # noqa: ANN001
         read_prompt(shelves, "big").fill({"many": ["x" * 100] * 1000}, {})
 
 
-def test_an_undefined_name_is_an_error_with_the_file(overlay) -> None:  # noqa: ANN001
+def test_an_undefined_name_is_an_error_with_the_file(overlay) -> None:
     front = "---\nprogram: odd\nversion: 1\nrole: writer\ninputs: [a]\noutput: x\nchanged: x\n---\n"
     shelves = overlay({"templates/prompts/odd.md": front + "{{ b }}"})
     with pytest.raises(ContentError, match=r"odd.md: cannot be rendered: 'b' is undefined"):
         read_prompt(shelves, "odd").fill({"a": 1}, {})
 
 
-def test_front_matter_is_checked(overlay) -> None:  # noqa: ANN001
+def test_front_matter_is_checked(overlay) -> None:
     shelves = overlay(
         {
             "templates/prompts/bare.md": "no front matter\n",

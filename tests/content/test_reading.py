@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import json
 from typing import Any
 
@@ -116,7 +118,6 @@ def test_json_is_yaml_and_is_read_as_it_is(value: Any) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_as_content(text: str) -> None:
-    try:
-        parse(text, "f.yaml")
-    except ContentError as error:
-        assert "f.yaml" in str(error)
+    with contextlib.suppress(ContentError):
+        value = parse(text, "f.yaml")
+        assert value is None or isinstance(value, dict | list | str | int | float | datetime.date)

@@ -30,13 +30,13 @@ def test_a_missing_file_names_its_neighbours() -> None:
         Shelves().file("templates/recipes/quikstart.yaml")
 
 
-def test_an_overlay_adds(overlay) -> None:  # noqa: ANN001 - the fixture's own type is local to this folder
+def test_an_overlay_adds(overlay) -> None:
     shelves = overlay({"templates/recipes/mine.yaml": "languages: [en]\n"})
     assert shelves.file("templates/recipes/mine.yaml").layer != "built-in"
     assert shelves.has("templates/recipes/quickstart.yaml")
 
 
-def test_replacing_a_built_in_file_needs_saying_so(overlay) -> None:  # noqa: ANN001
+def test_replacing_a_built_in_file_needs_saying_so(overlay) -> None:
     files = {"templates/prompts/write.md": "---\n"}
     with pytest.raises(ContentError, match=r"overrides: \[templates/prompts/write.md\]"):
         overlay(files)
@@ -45,12 +45,12 @@ def test_replacing_a_built_in_file_needs_saying_so(overlay) -> None:  # noqa: AN
     assert shelves.file("templates/prompts/write.md").text() == "---\n"
 
 
-def test_an_override_that_no_overlay_holds_is_an_error(overlay) -> None:  # noqa: ANN001
+def test_an_override_that_no_overlay_holds_is_an_error(overlay) -> None:
     with pytest.raises(ContentError, match="which no overlay holds"):
         overlay({"templates/recipes/mine.yaml": "a: 1\n"}, ("templates/prompts/write.md",))
 
 
-def test_an_overlay_never_holds_python(overlay) -> None:  # noqa: ANN001
+def test_an_overlay_never_holds_python(overlay) -> None:
     with pytest.raises(ContentError, match="entry point"):
         overlay({"filters/mine.py": "print('no')"})
 
@@ -65,14 +65,14 @@ def test_a_link_out_of_the_overlay_is_refused(tmp_path: Path) -> None:
         Shelves([tmp_path / "over"])
 
 
-def test_a_file_that_is_not_utf8_says_where(overlay, tmp_path: Path) -> None:  # noqa: ANN001
+def test_a_file_that_is_not_utf8_says_where(overlay, tmp_path: Path) -> None:
     shelves = overlay({"templates/recipes/mine.yaml": "a: 1\n"})
     (tmp_path / "templates/recipes/mine.yaml").write_bytes(b"a: 1\nb: \xff\n")
     with pytest.raises(ContentError, match=r"mine.yaml:2:1: not UTF-8"):
         shelves.file("templates/recipes/mine.yaml").text()
 
 
-def test_a_digest_does_not_depend_on_line_ends(overlay, tmp_path: Path) -> None:  # noqa: ANN001
+def test_a_digest_does_not_depend_on_line_ends(overlay, tmp_path: Path) -> None:
     unix = overlay({"templates/recipes/mine.yaml": "a: 1\nb: 2\n"}).file("templates/recipes/mine.yaml").digest
     (tmp_path / "templates/recipes/mine.yaml").write_bytes(b"a: 1\r\nb: 2\r\n")
     assert Shelves([tmp_path]).file("templates/recipes/mine.yaml").digest == unix

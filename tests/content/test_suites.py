@@ -55,7 +55,10 @@ def test_the_digest_covers_the_lexicons_of_the_languages_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (BODY.replace("evidence: measured", "evidences: x"), "unknown key 'evidences' in filters.0\n  did you mean 'evidence'"),
+        (
+            BODY.replace("evidence: measured", "evidences: x"),
+            "unknown key 'evidences' in filters.0\n  did you mean 'evidence'",
+        ),
         (BODY + "    evidences: x\n", "strict.yaml:8"),
         (BODY.replace("evidence: measured", "evidence: ''"), "evidence"),
         (BODY + "  - {filter: duplicates, evidence: again}\n", "more than once"),

@@ -20,6 +20,7 @@ from synth.planning.inventory import take_stock
 from synth.planning.rounds import read_rounds, read_slots
 from synth.planning.strata import strata_of
 from synth.recipe import Recipe, open_shelves
+from synth.records.arrow import logical_hash
 from synth.records.schema import Scenario
 from synth.records.verification import verify
 
@@ -41,6 +42,15 @@ def slots_of(build):
         for planned in made.partitions
         for slot in read_slots(build.folder, made.number, planned.row_group)
     ]
+
+
+def keys_of(build):
+    """Give (event key, slot) of every planned event."""
+    for made in read_rounds(build.folder):
+        for planned in made.partitions:
+            slots = read_slots(build.folder, made.number, planned.row_group)
+            keys = event_keys(build.recipe.seed, made.strata, slots).tolist()
+            yield from ((f"{key:016x}", slot) for key, slot in zip(keys, slots, strict=True))
 
 
 def test_it_ends_complete_and_says_what_is_missing(beyond):
@@ -172,3 +182,20 @@ def test_what_stands_is_read_from_sealed_facts_only(beyond):
     rows = [record.scenario for record in build.records(kept=False)]
     assert all(isinstance(row, Scenario) for row in rows)
     assert standing.attempted.total() == len(rows)
+
+
+def test_what_is_made_at_the_first_try_is_the_same_whenever_the_quota_asks_for_it(beyond, tmp_path):
+    """Only what replaces a dropped row may differ: rounds are admitted in their order, and raising a quota adds rounds."""
+    build, _ = beyond
+    folder = tmp_path / "b"
+    synth.build(BEYOND | {"quota": {"records": 45}}, folder)
+    raised = synth.build(BEYOND, folder)
+    first = {event for event, slot in keys_of(build) if slot.replacement == 0}
+    assert first == {event for event, slot in keys_of(raised) if slot.replacement == 0}
+    rows = [
+        {r.scenario.scenario_id: logical_hash(r.scenario) for r in one.records(kept=False)} for one in (build, raised)
+    ]
+    own = [{name: digest for name, digest in one.items() if name.partition(".")[0] in first} for one in rows]
+    assert len(own[0]) == 90
+    assert own[0] == own[1]
+    assert verify(folder) == []

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import synth
+from synth.ask import Asker, Role
+from synth.building.lines import open_line, open_recipe_suite
+from synth.content.shelves import Shelves
+from synth.models.base import Parameters, identity_of
+from synth.offline.embedded import OfflineModel, find_brief
+from synth.offline.serve import Server
+from synth.planning.casting import Slot
+from synth.planning.events import make_events
+from synth.planning.inventory import take_stock
+from synth.planning.rounds import every_form
+from synth.planning.strata import strata_of
+from synth.recipe import Recipe, open_shelves
+
+
+class Scripted:
+    """The embedded model, whose answers a function (program, brief, answer) -> answer, text or outcome may change."""
+
+    pure = True
+    name = "offline"
+
+    def __init__(self, change=lambda _program, _brief, answer: answer):
+        self.model = OfflineModel(Shelves())
+        self.change = change
+        self.programs = Counter()
+        self.questions = []
+
+    def answer(self, request):
+        brief = find_brief(request.messages)
+        self.programs[brief["program"]] += 1
+        self.questions.append((brief, request))
+        response = self.model.answer(request)
+        changed = self.change(brief["program"], brief, json.loads(response.text))
+        if isinstance(changed, dict):
+            return replace(response, text=json.dumps(changed))
+        if isinstance(changed, tuple):
+            return replace(response, text="", outcome=changed[0])
+        return replace(response, text=changed)
+
+    async def attempt(self, request):
+        return self.answer(request)
+
+    async def close(self):
+        return None
+
+
+@pytest.fixture(scope="session")
+def scripted():
+    """The class of a model whose answers a test may change."""
+    return Scripted
+
+
+@pytest.fixture(scope="session")
+def live():
+    """A function that lives events with a model: ordinals x strata of a recipe's settings."""
+
+    def run(model, ordinals=1, **settings):
+        recipe = Recipe.of({"languages": ["en"], "quota": {"records": 1}} | settings)
+        inventory = take_stock(recipe, open_shelves(recipe, Path()))
+        strata = strata_of(inventory)
+        slots = [Slot(n, o, 0, every_form(inventory, s)) for o in range(ordinals) for n, s in enumerate(strata)]
+        events = make_events(inventory, strata, slots)
+        roles = {name: Role(model, identity_of("offline", {}), Parameters()) for name in recipe.models.roles()}
+        asker, suite = Asker(roles), open_recipe_suite(inventory)
+
+        async def all_of_them():
+            return [
+                await open_line(inventory, event.language, asker, suite, {}).live(event, "p-en-r0001-b00000")
+                for event in events
+            ]
+
+        return events, asyncio.run(all_of_them())
+
+    return run
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """A function that builds with a model behind a server."""
+    monkeypatch.setenv("SYNTH_SETTINGS", str(tmp_path / "no-settings.yaml"))
+
+    def run(model, **settings):
+        recipe = {"languages": ["en"], "families": ["burial_day_taken_back"], "quota": {"records": 12}, "tries": 1}
+        with Server(model) as server:
+            return synth.build(recipe | settings, tmp_path / "b", endpoints={"offline": server.url})
+
+    return run
