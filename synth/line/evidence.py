@@ -5,8 +5,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
+from typing import Final
+
+import regex
 
 from synth.records.schema import Edit, FormDifference, Span
+
+_TOKEN: Final = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|(?:(?![\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}])[\p{L}\p{M}])+|.",
+    regex.DOTALL,
+)
 
 
 class QuoteError(ValueError):
@@ -38,20 +46,26 @@ def join_beats(beats: Mapping[str, str], joiner: str) -> str:
 
 
 def edits_between(parent: Mapping[str, str], reply: Mapping[str, str], joiner: str) -> tuple[Edit, ...]:
-    """Give one edit for each replaced beat, common ends trimmed; applying them to the parent's text gives the reply's."""
+    """Give one edit for each replaced beat, common words at its ends trimmed; applying them to the parent gives the reply."""
     found, old_at, new_at = [], 0, 0
     for name, old in parent.items():
         new = reply[name]
         if old != new:
-            head = _common(old, new)
-            tail = min(_common(old[::-1], new[::-1]), len(old) - head, len(new) - head)
+            head, tail = _common_ends(_tokens(old), _tokens(new))
             found.append(Edit(old_at + head, old_at + len(old) - tail, new_at + head, new_at + len(new) - tail, name))
         old_at += len(old) + len(joiner)
         new_at += len(new) + len(joiner)
     return tuple(found)
 
 
-def _common(one: str, other: str) -> int:
+def _common_ends(one: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
+    """Give how many code points two token lists share at their beginnings, and at their ends after that."""
+    head = _common(one, other)
+    tail = _common(one[head:][::-1], other[head:][::-1])
+    return sum(map(len, one[:head])), sum(map(len, one[len(one) - tail :]))
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
     size = 0
     for left, right in zip(one, other, strict=False):
         if left != right:
@@ -71,14 +85,8 @@ def form_difference(base: str, text: str) -> tuple[FormDifference, ...]:
 
 
 def _tokens(text: str) -> list[str]:
-    """Give runs of letters and single other characters; every character of an unspaced script stands alone."""
-    found: list[str] = []
-    for letter in text:
-        if found and letter.isalpha() and found[-1][-1].isalpha() and letter < "\u2e80":
-            found[-1] += letter
-        else:
-            found.append(letter)
-    return found
+    """Give words and single other characters; every character of a script without spaces stands alone."""
+    return list(_TOKEN.findall(text))
 
 
 def _offsets(tokens: Sequence[str]) -> list[int]:
