@@ -19,8 +19,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,11 +53,20 @@ class Counting:
     def __init__(self) -> None:
         self.model = OfflineModel(Shelves())
         self.asked: Counter[object] = Counter()
+        self.changed = threading.Condition()
 
     def answer(self, request: Request) -> Response:
         """Count a question and answer it."""
-        self.asked[request.messages] += 1
+        with self.changed:
+            self.asked[request.messages] += 1
+            self.changed.notify_all()
         return self.model.answer(request)
+
+    def wait(self, questions: int, child: subprocess.Popen[str]) -> None:
+        """Wait for so many questions, or for the end of who asks them."""
+        with self.changed:
+            while self.asked.total() < questions and child.poll() is None:
+                self.changed.wait(0.05)
 
     async def attempt(self, request: Request) -> Response:
         """Answer as a model does."""
@@ -108,18 +118,25 @@ def finish(folder: Path, url: str) -> int:
     return told.count("\n")
 
 
-def kill(folder: Path, url: str, events: int, seconds: float) -> bool:
-    """Build, and kill the process group so long after so many events; gives whether it still ran."""
+def kill(folder: Path, url: str, wait: Callable[[subprocess.Popen[str]], None]) -> bool:
+    """Build, and kill the process group when `wait` returns; gives whether it still ran."""
     child = start(folder, url)
-    assert child.stdout is not None
-    running = all(child.stdout.readline() for _ in range(events))
-    try:
-        child.wait(timeout=seconds)
-        running = False
-    except subprocess.TimeoutExpired:
+    wait(child)
+    running = child.poll() is None
+    if running:
         os.killpg(child.pid, signal.SIGKILL)
     child.communicate()
     return running
+
+
+def some_lines(events: int) -> Callable[[subprocess.Popen[str]], None]:
+    """Give what waits for so many lines of a child, or for its end."""
+
+    def wait(child: subprocess.Popen[str]) -> None:
+        assert child.stdout is not None
+        all(child.stdout.readline() for _ in range(events))
+
+    return wait
 
 
 def prints(folder: Path) -> dict[str, str]:
@@ -137,12 +154,11 @@ def rows(folder: Path) -> Iterator[str]:
 
 
 def one_round(
-    folder: Path, server: Server | None, whole: Path, times: random.Random, events: int, score: Score
+    folder: Path, url: str, whole: Path, moments: Iterator[Callable[[subprocess.Popen[str]], None]], score: Score
 ) -> None:
-    """Kill a build, let it end, and add to the score."""
-    url = server.url if server else ""
-    for _ in range(times.choice((1, 2))):
-        if kill(folder, url, times.randrange(events), times.uniform(0, 0.3)):
+    """Kill a build at each of the moments, let it end, and add to the score."""
+    for wait in moments:
+        if kill(folder, url, wait):
             score.kills += 1
             score.sealed_at_kills.append(len(commits(folder)))
     finish(folder, url)
@@ -167,15 +183,22 @@ def measure(rounds: int, seed: int, scratch: Path) -> Score:
     """Give the score of so many rounds."""
     times, score, counting = random.Random(seed), Score(), Counting()
     with Server(counting) as server:
-        events = {lane: finish(scratch / lane, server.url if lane == "http" else "") for lane in ("http", "process")}
-        whole = {lane: scratch / lane for lane in events}
+        urls = {"http": server.url, "process": ""}
+        events = {lane: finish(scratch / lane, url) for lane, url in urls.items()}
         expected = Counter(counting.asked)
-        score.bytes_equal = prints(whole["http"]) == prints(whole["process"])
+        score.bytes_equal = prints(scratch / "http") == prints(scratch / "process")
+
+        def moment(lane: str) -> Callable[[subprocess.Popen[str]], None]:
+            if lane == "process":
+                return some_lines(times.randrange(1, events[lane]))
+            more = times.randrange(1, expected.total())
+            return lambda child: counting.wait(counting.asked.total() + more, child)
+
         for number in range(rounds):
-            lane = ("http", "process")[number % 2]
-            folder = scratch / f"round-{number}"
+            lane, folder = ("http", "process")[number % 2], scratch / f"round-{number}"
             counting.asked.clear()
-            one_round(folder, server if lane == "http" else None, whole[lane], times, events[lane], score)
+            moments = (moment(lane) for _ in range(times.choice((1, 1, 2))))
+            one_round(folder, urls[lane], scratch / lane, moments, score)
             if lane == "http":
                 count_calls(folder, counting.asked, expected, score)
     return score

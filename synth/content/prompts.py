@@ -71,7 +71,9 @@ class Prompt:
                 place=Place(self.file.name),
             )
         text = _rendered(self.template, inputs, self.file.name)
-        return f"{text.rstrip()}\n\n```brief\n{json.dumps(brief, ensure_ascii=False, indent=1)}\n```\n"
+        # one item a line and no indentation: readable, and the fast encoder's work (a quarter of a build's time otherwise)
+        written = json.dumps(brief, ensure_ascii=False, separators=(",\n", ": "))
+        return f"{text.rstrip()}\n\n```brief\n{written}\n```\n"
 
 
 def _rendered(template: Any, inputs: Mapping[str, object], name: str) -> str:

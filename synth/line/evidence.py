@@ -11,10 +11,8 @@ import regex
 
 from synth.records.schema import Edit, FormDifference, Span
 
-_TOKEN: Final = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|(?:(?![\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}])[\p{L}\p{M}])+|.",
-    regex.DOTALL,
-)
+_ALONE: Final = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
+_TOKEN: Final = regex.compile(rf"(?:{_ALONE}|(?:(?!{_ALONE})[\p{{L}}\p{{M}}])+|.)\s*", regex.DOTALL)
 
 
 class QuoteError(ValueError):
@@ -85,7 +83,10 @@ def form_difference(base: str, text: str) -> tuple[FormDifference, ...]:
 
 
 def _tokens(text: str) -> list[str]:
-    """Give words and single other characters; every character of a script without spaces stands alone."""
+    """Give words and single other characters, each with the space after it; in a script without spaces every character.
+
+    Spaces of their own would be the commonest token, and a difference takes time by how often a token recurs.
+    """
     return list(_TOKEN.findall(text))
 
 
