@@ -76,7 +76,8 @@ def build(
     """Build a recipe in a folder, or go on where an earlier run stopped, and give the build.
 
     Blocks until the quota is met; works inside a running event loop (its own runs in a thread of its own). `deadline` is in seconds;
-    `endpoints` maps an alias to a URL; `on_event` is called with every `synth.events` event.
+    `endpoints` maps an alias to a URL; `on_event` is called with every `synth.events` event. More than one of `workers` spawns processes, so a script that asks
+    for them stands under `if __name__ == "__main__":`.
 
     Raises:
         IncompleteError: a deadline, a budget or Ctrl-C ended the run early; calling again goes on.

@@ -93,8 +93,8 @@ def _show_people(scenario: Scenario) -> None:
         say(f"  {holding.base} power is with the {holding.held_by}")
     say(f"for the speaker: {_EXITS[scenario.exit_cost]}; tie {scenario.tie}, familiarity {scenario.familiarity} of 3")
     for relation in scenario.relations:
-        if relation.address is not None and relation.from_pid == "S":
-            address = relation.address
+        address = relation.address
+        if address is not None and address.system != "none" and relation.from_pid == "S":
             say(f"address ({address.system}): {address.self} one way, {address.other} the other")
 
 
