@@ -1,6 +1,6 @@
 """Kill builds at random moments with SIGKILL, let them end, and count what was lost, duplicated or differs by a byte.
 
-Usage: python benchmarks/kills.py [--rounds 20] [--seed 1], with synth installed. Prints one JSON line. A round kills a
+Usage: python benchmarks/kills.py [--rounds 20] [--seed 1]. Prints one JSON line. A round kills a
 build once or twice (its whole process group) and runs it again until it ends. Rounds take turns: over HTTP with a
 ledger, and in process. Each build is compared with one that nobody killed.
 
@@ -24,6 +24,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import synth
 from synth.content.shelves import Shelves
@@ -105,7 +107,7 @@ def build(folder: str, url: str) -> None:
 def start(folder: Path, url: str) -> subprocess.Popen[str]:
     """Give a child that builds, in a process group of its own."""
     command = [sys.executable, str(Path(__file__).resolve()), "--child", str(folder), "--url", url]
-    environment = os.environ | {"SYNTH_SETTINGS": str(folder.parent / "no-settings.yaml")}
+    environment = os.environ | {"SYNTH_SETTINGS": os.devnull}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
 

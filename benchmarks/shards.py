@@ -12,6 +12,7 @@ import argparse
 import json
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from typing import Any, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from synth.records import labels, schema
 from synth.records.arrow import schema_of, table_of
@@ -80,7 +83,7 @@ def scenario(ordinal: int) -> schema.Scenario:
     relation = schema.Relation("S", "A", "aunt", labels.PowerForm.UP, address)
     fact = schema.Fact("f1", text(rng, 8), text(rng, 6), 2, labels.Must.PRESERVE, (schema.FactSpan(0, 3, 20),))
     calls = tuple(
-        schema.Call(f"{rng.getrandbits(128):032x}", "write", 0, "model-2026", labels.Outcome.OK, 1200, 300)
+        schema.Call(f"{rng.getrandbits(128):032x}", "write", "scene", 0, "model-2026", labels.Outcome.OK, 1200, 300)
         for _ in range(6)
     )
     turns = tuple(turn(rng, pid) for pid in "SAS")

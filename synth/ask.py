@@ -2,7 +2,7 @@
 
 find -> (gate, reserve, claim, attempt, settle), again where the transport failed -> parse -> at most one repair
 question. A pure model answers at once: it is not ledgered, costs nothing and never waits. What jitter and waiting
-change is time, never an answer.
+change is time, never an answer. Once a stop is wanted, what the ledger knows is still given and nothing more is asked.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from synth.errors import (
     AttemptError,
+    BadRequest,
     IncompleteError,
     ProviderError,
     RateLimited,
@@ -33,12 +34,14 @@ from synth.models.base import (
     PureModel,
     Request,
     Response,
+    Usage,
     identity_of,
     make_request,
     open_model,
     worst_case,
 )
 from synth.models.breaker import Breaker
+from synth.models.keeping import Keeping, Unkept
 from synth.models.ledger import Go, Hit, Ledger
 from synth.models.purse import Purse, Reservation
 from synth.records.labels import Outcome
@@ -63,6 +66,8 @@ Repair = Callable[[str, str], tuple[Message, ...]]
 """What builds the repair question: (the bad answer's part around the fault, the problem) -> messages."""
 
 _MAX_PROBLEM: Final = 2_000
+_GLANCE: Final = 0.5
+"""A wait looks this often, in seconds, whether a stop is wanted."""
 
 
 class PendingError(IncompleteError):
@@ -114,38 +119,6 @@ class Parsed(Generic[T]):
     calls: tuple[Call, ...]
 
 
-class _Keeping(Protocol):
-    """What is asked of a ledger."""
-
-    async def find(self, partition: str, request: Request) -> Response | None: ...
-
-    async def claim(self, partition: str, request: Request, worst_case_tokens: int) -> Hit | Go | Pending: ...
-
-    async def settle(
-        self, partition: str, request: Request, outcome: Response | AttemptError | ProviderError | Pending
-    ) -> Response | None: ...
-
-    def let_go(self, partition: str, request: Request) -> None: ...
-
-
-class _Unkept:
-    """The ledger of an asker that has none: it knows nothing and keeps nothing."""
-
-    async def find(self, _partition: str, _request: Request) -> None:
-        return None
-
-    async def claim(self, _partition: str, _request: Request, _worst_case_tokens: int) -> Go:
-        return Go()
-
-    async def settle(
-        self, _partition: str, _request: Request, outcome: Response | AttemptError | ProviderError | Pending
-    ) -> Response | None:
-        return outcome if isinstance(outcome, Response) else None
-
-    def let_go(self, _partition: str, _request: Request) -> None:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class _Seat:
     """A role at work; `answer` is there where its model is pure."""
@@ -165,6 +138,7 @@ class Asker:
         ledger: Ledger | None = None,
         purse: Purse | None = None,
         retry: Retry | None = None,
+        stop: Callable[[], str] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Seat the roles.
@@ -174,13 +148,15 @@ class Asker:
             ledger: Where answers are kept; without one nothing is. A pure model's answers never are.
             purse: What may be spent; without one there is no limit.
             retry: When a failed attempt is made again.
+            stop: Gives why to stop, or nothing to go on; looked at before every attempt, so that only those in flight end.
             sleep: How to wait, in seconds.
         """
         breakers = {role.identity.endpoint_alias: Breaker(role.identity.endpoint_alias) for role in roles.values()}
         self._seats = {name: _seat(role, breakers[role.identity.endpoint_alias]) for name, role in roles.items()}
-        self._ledger: _Keeping = ledger or _Unkept()
+        self._ledger: Keeping = ledger or Unkept()
         self._purse = purse or Purse()
         self._retry = retry or Retry()
+        self._stop = stop
         self._sleep = sleep
 
     async def ask(
@@ -200,33 +176,18 @@ class Asker:
             BadRequest: The endpoint will never take this question.
             AuthFailed: The key is missing or refused; the run ends.
             BreakerOpen: The endpoint refused twenty questions in a row; the run ends.
-            IncompleteError: A limit of the purse would be passed, or (PendingError) the answer comes later.
+            IncompleteError: A stop is wanted, a limit of the purse would be passed, or (PendingError) the answer comes later.
             UsageError: Nobody has that role.
         """
         seat = self._seat(role)
-        request = make_request(
-            seat.role.identity,
-            program=program,
-            contract=contract,
-            messages=messages,
-            parameters=seat.role.parameters,
-            draw=draw,
-        )
+        return await self._answer(seat, _request(seat, program, contract, messages, draw), partition)
+
+    async def _answer(self, seat: _Seat, request: Request, partition: str) -> Answer:
         if seat.answer is not None:
             response = self._computed(seat.answer, seat.breaker, request)
         else:
             response = await self._kept_or_asked(seat, request, partition)
-        usage = response.usage
-        call = Call(
-            request.key,
-            program,
-            draw,
-            response.model_reported,
-            response.outcome,
-            usage.tokens_in,
-            usage.tokens_out,
-        )
-        return Answer(response.text, call)
+        return Answer(response.text, _call(request, response))
 
     async def ask_parsed(
         self,
@@ -243,14 +204,14 @@ class Asker:
         """Give the value that an answer holds, after at most one repair question (program `<program>.repair`).
 
         `validate` gives the value or raises ValueError (pydantic's ValidationError is one), whose words go into the
-        repair question; `repair` builds that question, and without it none is asked.
+        repair question; `repair` builds that question, and without it none is asked. A question that its endpoint will
+        never take (BadRequest) is a refusal: it costs one record, and its call says so; twenty in a row end the run.
 
         Raises:
             SynthError: As `ask` does.
         """
-        answer = await self.ask(
-            role, program=program, contract=contract, messages=messages, partition=partition, draw=draw
-        )
+        seat = self._seat(role)
+        answer = await self._answer_or_refusal(seat, _request(seat, program, contract, messages, draw), partition)
         calls = (answer.call,)
         if answer.call.outcome is not Outcome.OK:
             return Parsed(None, answer.call.outcome, calls)
@@ -261,15 +222,15 @@ class Asker:
         if repair is None:
             return Parsed(None, Outcome.UNPARSABLE, calls)
         question = _repair_question(repair, answer.text, problem)
-        mended = await self.ask(
-            role,
-            program=f"{program}.repair",
-            contract=contract,
-            messages=question,
-            partition=partition,
-            draw=draw,
-        )
+        again = _request(seat, f"{program}.repair", contract, question, draw)
+        mended = await self._answer_or_refusal(seat, again, partition)
         return _after_repair(mended, (*calls, mended.call), validate)
+
+    async def _answer_or_refusal(self, seat: _Seat, request: Request, partition: str) -> Answer:
+        try:
+            return await self._answer(seat, request, partition)
+        except BadRequest:
+            return Answer("", _call(request, Response("", Outcome.REFUSED, None, None, None, Usage(0, 0))))
 
     async def close(self) -> None:
         """Close every model once."""
@@ -283,6 +244,7 @@ class Asker:
             raise UsageError(f"no model has the role {role!r}", hint=nearest(role, self._seats)) from None
 
     def _computed(self, answer: Callable[[Request], Response], breaker: Breaker, request: Request) -> Response:
+        self._refuse_if_stopped()
         breaker.check()
         try:
             response = answer(request)
@@ -319,7 +281,7 @@ class Asker:
             ),
             wait=wait,
             retry=tenacity.retry_if_exception_type((Transient, RateLimited)),
-            sleep=self._sleep,
+            sleep=self._pause,
             reraise=True,
         )
         return await retrying(self._try_once, seat, request, partition)
@@ -329,6 +291,7 @@ class Asker:
         await self._wait_for(seat.breaker)
         worst = worst_case(request)
         async with self._purse.gate(request.endpoint_alias):
+            self._refuse_if_stopped()
             seat.breaker.check()
             reservation = self._purse.reserve(worst)
             try:
@@ -354,7 +317,7 @@ class Asker:
             raise
         except BaseException:
             self._purse.settle(reservation)
-            self._ledger.let_go(partition, request)
+            self._ledger.let_go(request)
             raise
         seat.breaker.answered()
         if isinstance(outcome, Pending):
@@ -372,12 +335,48 @@ class Asker:
         if pause > self._retry.deadline:
             raise Transient(f"endpoint {breaker.alias!r} asks to wait {pause:.0f} s, which is past the deadline")
         if pause > 0:
-            await self._sleep(pause + random.uniform(0, self._retry.first_wait))  # noqa: S311 (time only)
+            await self._pause(pause + random.uniform(0, self._retry.first_wait))  # noqa: S311 (time only)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, and give up waiting once a stop is wanted."""
+        while self._stop is not None and seconds > _GLANCE:
+            self._refuse_if_stopped()
+            await self._sleep(_GLANCE)
+            seconds -= _GLANCE
+        await self._sleep(seconds)
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stop is not None and (reason := self._stop()):
+            raise IncompleteError(reason, hint="what was answered is kept; run again to go on")
 
 
 def _seat(role: Role, breaker: Breaker) -> _Seat:
     answer = cast("PureModel", role.model).answer if role.model.pure else None
     return _Seat(role, breaker, answer)
+
+
+def _request(seat: _Seat, program: str, contract: Contract, messages: tuple[Message, ...], draw: int) -> Request:
+    return make_request(
+        seat.role.identity,
+        program=program,
+        contract=contract,
+        messages=messages,
+        parameters=seat.role.parameters,
+        draw=draw,
+    )
+
+
+def _call(request: Request, response: Response) -> Call:
+    return Call(
+        key=request.key,
+        program=request.program,
+        about=None,  # whoever asked knows, and fills it in
+        draw=request.draw,
+        model_reported=response.model_reported,
+        outcome=response.outcome,
+        tokens_in=response.usage.tokens_in,
+        tokens_out=response.usage.tokens_out,
+    )
 
 
 def _pending(request: Request, pending: Pending) -> PendingError:

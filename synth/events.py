@@ -45,7 +45,7 @@ class PartitionSealed:
 
 @dataclass(frozen=True, slots=True)
 class RoundClosed:
-    """A round is sealed and sieved: kept and dropped records so far, and how many are still missing."""
+    """A round is sealed and sieved: kept and dropped records so far, and how many the next round makes again (`missing`)."""
 
     round: int
     kept: int
@@ -55,7 +55,7 @@ class RoundClosed:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run ends: whether the quota is met, and why it stopped where it is not."""
+    """A run ends: whether nothing more is due, and why it stopped where something is."""
 
     complete: bool
     reason: str

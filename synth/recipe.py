@@ -12,12 +12,14 @@ from pydantic import Field, field_validator, model_validator
 
 from synth.content.reading import Written, check, parse
 from synth.content.shelves import Shelves
-from synth.errors import Place, RecipeError
+from synth.errors import Place, RecipeError, nearest
 from synth.records.labels import PowerForm
 
 FACTORS: Final = ("language", "family", "felt_affect", "power_form", "profile", "explicitness")
 _MODEL: Final = r"^(offline|[a-z0-9][a-z0-9_-]*/\S+)$"
 _LARGEST: Final = 100_000_000
+RECIPES: Final = "templates/recipes"
+_SHOWN: Final = 200
 
 Factor = Literal["language", "family", "felt_affect", "power_form", "profile", "explicitness"]
 
@@ -151,15 +153,34 @@ class Recipe(Written):
 
     @classmethod
     def of(cls, value: Recipe | Mapping[str, Any] | str | Path) -> Recipe:
-        """Give a recipe of a recipe, a mapping or a file."""
+        """Give a recipe of a recipe, a mapping, a file or the name of a built-in one."""
         if isinstance(value, Recipe):
             return value
         if isinstance(value, str | Path):
-            return cls.read(value)
+            return cls.read(find_recipe(value))
         try:
             return check(cls, dict(value), "", "", RecipeError)
         except RecipeError as fault:
             raise RecipeError(fault.message, hint=fault.hint) from None  # a mapping has no lines to point at
+
+
+def find_recipe(name: str | Path) -> Path:
+    """Give the file of a recipe: a path, or the name of a built-in one; a file of that name comes first.
+
+    Raises:
+        RecipeError: neither is there; names the built-in ones.
+    """
+    try:
+        if Path(name).is_file():
+            return Path(name)
+    except (OSError, ValueError):
+        pass  # too long for a path, or in a folder that may not be looked into
+    known = {file.path.stem: file.path for file in Shelves().files(RECIPES)}
+    if str(name) in known:
+        return known[str(name)]
+    shown = str(name) if len(str(name)) <= _SHOWN else f"{str(name)[:_SHOWN]}..."
+    hint = f"built-in recipes: {nearest(shown, known)}; or write your own: synth init DIR"
+    raise RecipeError(f"there is no recipe {shown!r}", hint=hint)
 
 
 def open_shelves(recipe: Recipe, folder: Path) -> Shelves:

@@ -94,7 +94,7 @@ def test_a_pure_model_is_asked_without_a_loop_and_without_a_ledger(tmp_path):
 
     answer = asyncio.run(run())
     request = model.requests[0]
-    assert answer == Answer('{"a": 1}', Call(request.key, "write", 3, "m-1", Outcome.OK, 2, 2))
+    assert answer == Answer('{"a": 1}', Call(request.key, "write", None, 3, "m-1", Outcome.OK, 2, 2))
     assert statistics(tmp_path)["answers"] == 0
     assert (purse.run.calls, purse.run.tokens) == (1, 4)
 
@@ -434,3 +434,93 @@ def test_a_flaky_endpoint_over_real_http_gives_every_answer_once(tmp_path):
     found = statistics(tmp_path)
     assert found["errors"] == {"RateLimited": 30, "Transient": 30}
     assert (found["answers"], found["in_flight"]) == (30, 0)
+
+
+class Stopping:
+    """A stop that is wanted after it was looked at so often."""
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    def __call__(self):
+        self.looks -= 1
+        return "the deadline has come" if self.looks < 0 else ""
+
+
+@pytest.mark.parametrize("pure", [True, False])
+def test_once_a_stop_is_wanted_nothing_more_is_asked(pure):
+    model, purse = Scripted("yes", pure=pure), Purse()
+    subject = asker(model, purse=purse, stop=Stopping(3))
+
+    async def run():
+        asked = [subject.ask("writer", **question(str(number))) for number in range(8)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(run())
+    assert [isinstance(one, Answer) for one in found] == [True] * 3 + [False] * 5
+    assert {str(one.message) for one in found[3:]} == {"the deadline has come"}
+    assert {type(one) for one in found[3:]} == {IncompleteError}
+    assert (len(model.requests), purse.run.calls, purse.in_flight) == (3, 3, 0)
+
+
+def test_what_the_ledger_knows_is_given_after_a_stop_too(tmp_path):
+    model = Scripted("paid")
+
+    async def run(stop):
+        with Ledger(tmp_path, "run") as ledger:
+            return await asker(model, ledger=ledger, stop=stop).ask("writer", **question())
+
+    assert asyncio.run(run(None)) == asyncio.run(run(lambda: "enough"))
+    assert len(model.requests) == 1
+
+
+def test_a_wait_ends_when_a_stop_is_wanted():
+    slept, model = Slept(), Scripted(RateLimited("slow", retry_after=300.0), "late")
+    subject = asker(model, sleep=slept, stop=Stopping(4))
+    with pytest.raises(IncompleteError, match="deadline"):
+        ask(subject)
+    assert len(model.requests) == 1
+    assert 0 < sum(slept.times) < 3
+
+
+def test_a_wait_is_as_long_as_it_was_asked_to_be_where_nobody_stops():
+    slept, model = Slept(), Scripted(RateLimited("slow", retry_after=3.2), "late")
+    assert ask(asker(model, sleep=slept, stop=lambda: "")).text == "late"
+    # once for the question that was refused, once for the pause of its endpoint
+    assert 6.2 < sum(slept.times) <= 6.5
+
+
+def test_a_question_that_its_endpoint_will_never_take_leaves_its_call(tmp_path):
+    model = Scripted(BadRequest("too long"))
+
+    async def run():
+        with Ledger(tmp_path, "run") as ledger:
+            given = {**question(), "validate": positive, "repair": repair, "draw": 2}
+            return [await asker(model, ledger=ledger).ask_parsed("writer", **given) for _ in range(2)]
+
+    first, second = asyncio.run(run())
+    key = model.requests[0].key
+    refused = Call(
+        key=key,
+        program="write",
+        about=None,
+        draw=2,
+        model_reported=None,
+        outcome=Outcome.REFUSED,
+        tokens_in=0,
+        tokens_out=0,
+    )
+    assert first == second == Parsed(None, Outcome.REFUSED, (refused,))
+    # journalled, and asked again when it is needed again
+    assert len(model.requests) == 2
+    found = statistics(tmp_path)
+    assert (found["answers"], found["errors"]) == (0, {"BadRequest": 2})
+
+
+def test_a_repair_question_that_is_refused_leaves_its_call_too():
+    result = parsed(Scripted('{"a": 0}', BadRequest("too long")))
+    assert (result.value, result.outcome) == (None, Outcome.UNPARSABLE)
+    assert [(call.program, call.outcome) for call in result.calls] == [
+        ("write", Outcome.OK),
+        ("write.repair", Outcome.REFUSED),
+    ]

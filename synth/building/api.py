@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,11 +18,12 @@ from synth.errors import StorageError, UsageError
 from synth.events import BuildEvent
 from synth.planning.coverage import Coverage, measure
 from synth.planning.inventory import take_stock
-from synth.recipe import Recipe, open_shelves
+from synth.recipe import Recipe, find_recipe, open_shelves
 from synth.records.arrow import rows_of, schema_of
+from synth.records.labels import Split
 from synth.records.manifest import read_manifest
 from synth.records.parquet import read_sidecar
-from synth.records.parts import commits, read_table
+from synth.records.parts import commits
 from synth.records.schema import Reply, Scenario, Selection
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ class Record:
 
 
 def plan(recipe: Recipe | Mapping[str, Any] | str | Path) -> Plan:
-    """Give the plan of a recipe; writes nothing.
+    """Give the plan of a recipe (a mapping, a file, or the name of a built-in one); writes nothing.
 
     Raises:
         RecipeError: the recipe breaks a rule, or asks for what the content has not.
     """
-    known = Recipe.of(recipe)
-    inventory = take_stock(known, open_shelves(known, folder_of(recipe)))
+    known, home = read_recipe(recipe)
+    inventory = take_stock(known, open_shelves(known, home))
     return Plan(known, measure(inventory), estimate(inventory))
 
 
@@ -75,16 +76,18 @@ def build(
 ) -> Build:
     """Build a recipe in a folder, or go on where an earlier run stopped, and give the build.
 
-    Blocks until the quota is met; works inside a running event loop (its own runs in a thread of its own). `deadline` is in seconds;
-    `endpoints` maps an alias to a URL; `on_event` is called with every `synth.events` event. More than one of `workers` spawns processes, so a script that asks
-    for them stands under `if __name__ == "__main__":`.
+    Blocks until the quota is met or nothing more is due; a quota that is not met raises nothing: `Build.report` says so (`met`,
+    `wanted`, `missing`). Works inside a running event loop (its own runs in a thread of its own). `deadline` is in seconds;
+    `recipe` may be a file or the name of a built-in one; `endpoints` maps an alias to a URL; `on_event` is called with every
+    `synth.events` event. More than one of `workers` spawns processes, so a script that asks for them stands under
+    `if __name__ == "__main__":`.
 
     Raises:
         IncompleteError: a deadline, a budget or Ctrl-C ended the run early; calling again goes on.
         IdentityError: the folder belongs to another line.
         SynthError: see `synth.errors`.
     """
-    known = Recipe.of(recipe)
+    known, home = read_recipe(recipe)
     given = read_endpoints([f"{alias}={url}" for alias, url in (endpoints or {}).items()])
     settings = RunSettings(workers, max_in_flight, deadline, max_calls, max_tokens, False, given)
     stop = Stop()
@@ -98,7 +101,7 @@ def build(
             known,
             Path(folder),
             settings=settings,
-            recipe_folder=folder_of(recipe),
+            recipe_folder=home,
             listener=listener,
             stop=stop,
         ),
@@ -107,9 +110,12 @@ def build(
     return Build(Path(folder), report)
 
 
-def folder_of(recipe: Recipe | Mapping[str, Any] | str | Path) -> Path:
-    """Give the folder that a recipe's paths are relative to."""
-    return Path(recipe).parent if isinstance(recipe, str | Path) else Path()
+def read_recipe(recipe: Recipe | Mapping[str, Any] | str | Path) -> tuple[Recipe, Path]:
+    """Give a recipe, and the folder that its paths are relative to."""
+    if isinstance(recipe, str | Path):
+        path = find_recipe(recipe)
+        return Recipe.read(path), path.parent
+    return Recipe.of(recipe), Path()
 
 
 def in_own_thread(work: Callable[[], T], stop: Stop) -> T:
@@ -169,7 +175,7 @@ class Build:
 
     @property
     def complete(self) -> bool:
-        """Whether the quota was met, or nothing more is due."""
+        """Whether nothing more is due; the quota may be short of it, as the manifest and `report` say."""
         return bool(read_manifest(self.folder)["complete"])
 
     def partitions(self) -> list[str]:
@@ -184,66 +190,91 @@ class Build:
         return {row.target_id: row for row in rows_of(read_sidecar(path, Selection), Selection)}
 
     def records(self, *, kept: bool = True, language: str | None = None) -> Iterator[Record]:
-        """Give records one partition at a time: the kept ones with their kept replies, or all with `kept=False`."""
-        decided = self.selections()
-        for name in self.partitions():
-            if language and not name.startswith(f"p-{language}-"):
-                continue
-            yield from self._records(name, decided, kept)
+        """Give records one partition at a time: the kept ones with their kept replies, or all with `kept=False`.
 
-    def _records(self, partition: str, decided: Mapping[str, Selection], kept: bool) -> Iterator[Record]:
+        Raises:
+            StorageError: select.parquet is missing or not of these parts, or a file cannot be read.
+        """
+        from synth.building.joined import decided_partitions, open_select
+
+        with open_select(self.folder) as select:
+            for name in decided_partitions(self.folder, select):
+                if not language or name.startswith(f"p-{language}-"):
+                    yield from self._records(name, rows_of(select.read(name), Selection), kept)
+
+    def _records(self, partition: str, selections: Iterable[Selection], kept: bool) -> Iterator[Record]:
+        from synth.building.joined import undecided
         from synth.building.judging import read_candidates
 
+        decided = {row.target_id: row for row in selections}
         for one in read_candidates(self.folder, partition):
-            selection = decided.get(one.scenario.scenario_id)
-            if selection is None or (kept and not selection.kept):
+            ids = (one.scenario.scenario_id, *(reply.reply_id for reply in one.replies))
+            if unknown := next((name for name in ids if name not in decided), None):
+                raise undecided(unknown)
+            selection = decided[one.scenario.scenario_id]
+            if kept and not selection.kept:
                 continue
             replies = tuple(r for r in one.replies if not kept or decided[r.reply_id].kept)
             yield Record(one.scenario, replies, selection)
 
     def table(self, name: str, *, kept: bool = True) -> pa.Table:
-        """Give one table (`scenarios` or `replies`) joined with select: kept rows, or all with `kept=False`."""
+        """Give one table (`scenarios` or `replies`) joined with select: kept rows, or all with `kept=False`.
+
+        Raises:
+            UsageError: there is no table of that name.
+        """
         import pyarrow as pa
 
-        return pa.concat_tables(list(self._tables(name, kept)))
+        from synth.building.joined import joined_schema, read_joined, row_type_of
 
-    def _tables(self, name: str, kept: bool) -> Iterator[pa.Table]:
-        from synth.building.joined import joined, joined_schema
-
-        kinds: dict[str, type] = {"scenarios": Scenario, "replies": Reply}
-        if name not in kinds:
-            raise UsageError(f"there is no table {name!r}", hint=f"valid: {', '.join(kinds)}")
-        select = read_sidecar(self.folder / SELECT, Selection)
-        key = "scenario_id" if name == "scenarios" else "reply_id"
-        yield joined_schema(schema_of(kinds[name])).empty_table()
-        for partition in self.partitions():
-            yield joined(read_table(self.folder, partition, name, kinds[name]), select, key, kept=kept)
+        empty = joined_schema(schema_of(row_type_of(name))).empty_table()
+        return pa.concat_tables([empty, *read_joined(self.folder, name, kept=kept)])
 
     def dataset(self, name: str = "scenarios", *, kept: bool = True, streaming: bool = False) -> Any:
         """Give a `datasets.DatasetDict` by split (train, validation, test; those that have rows).
 
-        Above a million rows, or with `streaming=True`, it is an IterableDatasetDict that reads partition by partition.
+        Above a million rows, or with `streaming=True`, it is an IterableDatasetDict that reads partition by partition; rows and
+        their types are the same.
+
+        Raises:
+            UsageError: there is no table of that name, or no row to give; says what was dropped and why.
         """
         import datasets
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
+        from synth.building.joined import read_joined, splits_of
+
+        splits = splits_of(self.folder, name, kept=kept)
         rows = sum(commit.files[name].rows for commit in commits(self.folder) if name in commit.files)
         if streaming or rows > STREAMING_ABOVE:
-            return self._streamed(datasets, name, kept)
-        table = self.table(name, kept=kept)
-        splits = table.column("split").to_pylist()
-        found = {}
-        for split in ("train", "validation", "test"):
-            indices = [n for n, value in enumerate(splits) if value == split]
-            if indices:
-                found[split] = datasets.Dataset(table.take(indices).combine_chunks())
-        return datasets.DatasetDict(found)
-
-    def _streamed(self, datasets: Any, name: str, kept: bool) -> Any:
-        def rows(split: str) -> Iterator[dict[str, Any]]:
-            for table in self._tables(name, kept):
-                yield from (row for row in table.to_pylist() if row["split"] == split)
-
-        present = sorted({row.split for row in self.selections().values()})
-        return datasets.IterableDatasetDict(
-            {str(s): datasets.IterableDataset.from_generator(rows, gen_kwargs={"split": str(s)}) for s in present}
+            return self._streamed(datasets, name, kept, splits)
+        found: dict[str, list[pa.Table]] = {str(split): [] for split in splits}
+        for table in read_joined(self.folder, name, kept=kept):
+            for split, tables in found.items():
+                tables.append(table.filter(pc.field("split") == split))
+        return datasets.DatasetDict(
+            {
+                split: datasets.Dataset(pa.concat_tables(found[split]), split=datasets.NamedSplit(split))
+                for split in found
+            }
         )
+
+    def _streamed(self, datasets: Any, name: str, kept: bool, splits: Mapping[Split, Sequence[str]]) -> Any:
+        from synth.building.joined import joined_schema, row_type_of, stream_rows
+
+        features = datasets.Features.from_arrow_schema(joined_schema(schema_of(row_type_of(name))))
+        found = {}
+        for split, partitions in splits.items():
+            # a list is what `datasets` shares out between the workers of a loader
+            given = {
+                "build": str(self.folder.resolve()),  # a folder that is relative now may be read from elsewhere
+                "name": name,
+                "kept": kept,
+                "split": str(split),
+                "partitions": [*partitions],
+            }
+            found[str(split)] = datasets.IterableDataset.from_generator(
+                stream_rows, features=features, gen_kwargs=given, split=datasets.NamedSplit(split)
+            )
+        return datasets.IterableDatasetDict(found)

@@ -19,54 +19,69 @@ from synth.planning.rounds import Round
 from synth.records.arrow import table_of
 from synth.records.durable import write_json
 from synth.records.manifest import write_manifest
-from synth.records.parquet import write_tables
 from synth.records.parts import commits
 from synth.records.schema import Selection
+from synth.records.slices import write_slices
 
 SELECT = "select.parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What sealed records came to: how many are kept and not, and of those not kept how many for each reason."""
+    """What sealed records came to: how many the quota wants, are kept and not, and of those not kept how many for each reason."""
 
+    wanted: int
     kept: int
     dropped: int
     by_reason: dict[str, int]
 
+    @property
+    def missing(self) -> int:
+        """How many records the quota wants more than are kept."""
+        return max(0, self.wanted - self.kept)
+
+    @property
+    def met(self) -> bool:
+        """Whether the quota is met."""
+        return not self.missing
+
 
 def close_build(
-    build: Path, rounds: Sequence[Round], suite: OpenSuite, resources_of: ResourcesOf, *, complete: bool
+    build: Path, rounds: Sequence[Round], suite: OpenSuite, resources_of: ResourcesOf, *, complete: bool, wanted: int
 ) -> Closed:
     """Write select.parquet and manifest.json from what is sealed; give what is kept and dropped.
 
-    Rows of a round that is not closed yet stand in select.parquet without the set sieves' word.
+    `complete` says that nothing more is due, `wanted` how many records the quota asks for: the manifest holds both, with what is kept and missing. Rows of a
+    round that is not closed yet stand in select.parquet without the set sieves' word.
     """
     kept: Counter[bool] = Counter()
     reasons: Counter[str] = Counter()
-    tables = _tables(build, rounds, suite, resources_of, kept, reasons)
-    write_tables(build / SELECT, tables, Selection)
-    write_manifest(build, complete=complete, extra={"suite": suite.digest})
-    return Closed(kept[True], kept[False], dict(sorted(reasons.items())))
+    slices = _slices(build, rounds, suite, resources_of, kept, reasons)
+    write_slices(build / SELECT, slices, Selection)
+    closed = Closed(wanted, kept[True], kept[False], dict(sorted(reasons.items())))
+    spoken = sorted({planned.language for made in rounds for planned in made.partitions})
+    figures = {"wanted": wanted, "kept": closed.kept, "missing": closed.missing, "met": closed.met}
+    write_manifest(build, complete=complete, extra=figures | {"suite": suite.digest_of(spoken)})
+    return closed
 
 
-def _tables(
+def _slices(
     build: Path,
     rounds: Sequence[Round],
     suite: OpenSuite,
     resources_of: ResourcesOf,
     kept: Counter[bool],
     reasons: Counter[str],
-) -> Iterator[pa.Table]:
+) -> Iterator[tuple[str, pa.Table]]:
     done = {commit.partition for commit in commits(build)}
     for made in rounds:
-        for judged in _judged(build, rounds, made, suite, resources_of, done):
+        for partition, judged in _judged(build, rounds, made, suite, resources_of, done):
             rows = [row for one in judged for row in selections(one)]
             kept.update(row.kept for row in rows if row.kind == "scenario")
             lost = [row for row in rows if row.kind == "scenario" and not row.kept]
             # a reason may name the row it was measured against after a second colon
             reasons.update(":".join(reason.split(":")[:2]) for row in lost for reason in row.reasons)
-            yield table_of(rows, Selection)
+            yield partition, table_of(rows, Selection)
 
 
 def _judged(
@@ -76,15 +91,16 @@ def _judged(
     suite: OpenSuite,
     resources_of: ResourcesOf,
     done: Collection[str],
-) -> Iterator[list[Judged]]:
-    if set_path(build, suite, made.number).exists() and all(planned.name in done for planned in made.partitions):
-        yield from (judged for _, judged in judged_round(build, rounds, made, suite, resources_of))
+) -> Iterator[tuple[str, list[Judged]]]:
+    if set_path(build, rounds, made, suite).exists() and all(planned.name in done for planned in made.partitions):
+        found = judged_round(build, rounds, made, suite, resources_of)
+        yield from ((planned.name, judged) for planned, judged in found)
         return
     for planned in made.partitions:
         if planned.name in done:
             candidates = read_candidates(build, planned.name)
             own = read_verdicts(build, planned.name, suite, resources_of(planned.language), candidates)
-            yield list(judge(candidates, own))
+            yield planned.name, list(judge(candidates, own))
 
 
 def write_run(build: Path, number: int, report: Any, started: float, ledger: Mapping[str, Any]) -> None:

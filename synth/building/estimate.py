@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from synth.ask import Asker, Role
-from synth.building.lines import open_line, open_recipe_suite
+from synth.building.lines import open_asker, open_crew, open_line, open_recipe_suite
 from synth.content.phrasings import FOLDER
-from synth.models.base import Parameters, identity_of
 from synth.models.purse import Purse
-from synth.offline.embedded import OfflineModel
 from synth.planning.coverage import plan_slots
 from synth.planning.events import make_events
 from synth.planning.inventory import OFFLINE, Inventory, take_stock
@@ -82,12 +78,8 @@ def _sample(inventory: Inventory) -> tuple[int, int, int, int]:
     strata = strata_of(stock)
     slots = list(islice(plan_slots(stock, strata), 4096))
     events = make_events(stock, strata, slots[:: max(1, len(slots) // SAMPLE)][:SAMPLE])
-    model = OfflineModel(stock.shelves)
-    roles: Mapping[str, Role] = {
-        name: Role(model, identity_of(OFFLINE, {}), Parameters()) for name in offline.models.roles()
-    }
     purse = Purse()
-    asker = Asker(roles, purse=purse)
+    asker = open_asker(open_crew(stock, {}), None, purse)
     suite = open_recipe_suite(stock)
     counted: Counter[str] = Counter()
 

@@ -22,6 +22,7 @@ from synth.planning.inventory import Inventory
 from synth.planning.rounds import Round
 from synth.recipe import Recipe
 from synth.records.durable import TEMPORARY, read_json, replacing, sweep, write_bytes, write_json
+from synth.records.ledger_files import LEDGER, is_shard, shard_beside
 from synth.records.schema import SCHEMA_VERSION
 
 IDENTITY: Final = "plan/identity.json"
@@ -178,8 +179,10 @@ def fork(old: Path, new: Path) -> None:
     if new.exists() and any(new.iterdir()):
         raise UsageError(f"{new} is not empty", hint="name a new folder after --fork")
     with locked(old):
-        for path in sorted((old / "ledger").glob("*")):
-            _copy(path, new / "ledger" / path.name)
+        for path in sorted((old / LEDGER).glob("*")):
+            # SQLite makes the -shm file anew; a file that is none of the ledger's stays behind
+            if is_shard(path.name) or (shard_beside(path.name) and not path.name.endswith("-shm")):
+                _copy(path, new / LEDGER / path.name)
     new.mkdir(parents=True, exist_ok=True)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synth.building.sealing import verdicts_path
 from synth.filters.base import Candidate, Decision, OpenSuite, Resources, Stage, decide, run_stage
 from synth.records.arrow import rows_of, table_of
-from synth.records.labels import GoldStatus, Outcome
+from synth.records.labels import GoldStatus, Outcome, ReplyKind
 from synth.records.parquet import read_sidecar, write_sidecar
 from synth.records.parts import read_table
 from synth.records.schema import Reply, Scenario, Selection, Verdict
+
+UNASKED = "unasked"
+"""Why a scenario is dropped that the suite of its day dropped before replies were asked for, and that this suite would take."""
 
 MAIN = "main"
 HELD = "held"
@@ -46,7 +49,7 @@ def read_verdicts(
     build: Path, partition: str, suite: OpenSuite, resources: Resources, candidates: Sequence[Candidate]
 ) -> list[Verdict]:
     """Give the record filters' verdicts on a partition; make and keep them where another suite judged it, or a kill came between."""
-    path = verdicts_path(build, suite.digest, partition)
+    path = verdicts_path(build, suite.digest_of([resources.language]), partition)
     if path.exists():
         return rows_of(read_sidecar(path, Verdict), Verdict)
     found: list[Verdict] = []
@@ -56,6 +59,7 @@ def read_verdicts(
         own = run_stage(suite, Stage.SCENARIO, Candidate(candidate.scenario), resources)
         if not decide(own).dropped and candidate.replies:
             own += run_stage(suite, Stage.REPLIES, candidate, resources)
+            own += run_stage(suite, Stage.RECORD, candidate, resources)
         found += own
     write_sidecar(path, table_of(found, Verdict))
     return found
@@ -68,6 +72,8 @@ def judge(candidates: Sequence[Candidate], verdicts: Iterable[Verdict]) -> Itera
         own = by_record.get(candidate.scenario.scenario_id, [])
         answered = candidate.scenario.outcome == Outcome.OK
         decision = decide(own, candidate.replies if answered else ())
+        if answered and not decision.dropped and not any(r.kind == ReplyKind.FAITHFUL for r in candidate.replies):
+            decision = replace(decision, dropped=True, reasons=(*decision.reasons, UNASKED))
         yield Judged(candidate.scenario, candidate.replies, decision)
 
 

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from synth.ask import Asker, Role
+from synth.content.lexicons import read_languages
 from synth.content.prompts import read_frame, read_prompt
 from synth.content.suites import Suite, read_suite
 from synth.filters.base import OpenSuite, check_use, open_suite, read_resources
 from synth.line.assemble import CONTENT_LICENCE, Provenance
-from synth.line.stages import Line, digest_parts
-from synth.models.base import Endpoint, Model, Parameters, identity_of, open_model
+from synth.line.stages import Annotator, Line, digest_parts
+from synth.models.base import Endpoint, Identity, Model, Parameters, identity_of, open_model
 from synth.models.ledger import Ledger
 from synth.models.purse import Purse
-from synth.offline.embedded import OfflineModel
+from synth.offline.embedded import COMPOSER_VERSION, OfflineModel
 from synth.planning.inventory import OFFLINE, Inventory
 from synth.programs.contracts import CONTRAST, EVENT, LABELS, REPLY, SCENE
 from synth.programs.questions import Desk
 from synth.recipe import Recipe
-from synth.records.labels import Origin
+from synth.records.labels import AnnotatorKind, Origin
 
-PARSER_VERSION = 1
+UNSTATED: Final = "unstated"
+"""The licence and terms of a model whose endpoint says none in the person's settings."""
+
+PARSER_VERSION: Final = 1
 """Raised by hand when the same answer would be read another way."""
 
-PROGRAMS = {"event": EVENT, "write": SCENE, "vary": SCENE, "reply": REPLY, "contrast": CONTRAST, "annotate": LABELS}
+PROGRAMS: Final = {
+    "event": EVENT,
+    "write": SCENE,
+    "vary": SCENE,
+    "reply": REPLY,
+    "contrast": CONTRAST,
+    "annotate": LABELS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +63,26 @@ def open_crew(inventory: Inventory, endpoints: Mapping[str, Endpoint]) -> Crew:
         if name not in models:
             inside = embedded(name, endpoints)
             models[name] = OfflineModel(inventory.shelves) if inside else open_model(name, endpoints)
-        roles[role] = Role(models[name], identity_of(name, endpoints), parameters_of(recipe, role))
+        for language in recipe.languages:
+            identity = identity_in(inventory, name, language, endpoints)
+            roles[seat(role, language)] = Role(models[name], identity, parameters_of(recipe, role))
     return Crew(roles, all(model.pure for model in models.values()))
+
+
+def seat(role: str, language: str) -> str:
+    """Give the name of a role's seat in a language: the embedded model is another one in each."""
+    return f"{role}@{language}"
+
+
+def identity_in(inventory: Inventory, name: str, language: str, endpoints: Mapping[str, Endpoint]) -> Identity:
+    """Give what a model name stands for in a language; the embedded model's revision is what it speaks from.
+
+    So its answers, kept when it is asked over HTTP, are never taken for those of other phrasings or another composer.
+    """
+    identity = identity_of(name, endpoints)
+    return (
+        replace(identity, revision=OfflineModel(inventory.shelves).identity(language)) if name == OFFLINE else identity
+    )
 
 
 def parameters_of(recipe: Recipe, role: str) -> Parameters:
@@ -86,11 +116,16 @@ def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endp
     for role, name in recipe.models.roles().items():
         identity = identity_of(name, endpoints)
         parameters = parameters_of(recipe, role)
-        parts[f"model of {role}"] = [identity.model, identity.endpoint_alias, identity.revision]
+        # the embedded model's phrasings are pinned file by file in plan/; its composer decides rows as well
+        revision = f"composer {COMPOSER_VERSION}" if name == OFFLINE else identity.revision
+        parts[f"model of {role}"] = [identity.model, identity.endpoint_alias, revision]
         parts[f"sampling of {role}"] = [parameters.temperature, parameters.top_p, parameters.max_tokens]
     parts["replies"] = recipe.replies.model_dump()
     # a family that trained in one night and is held out in the next would stand in both
     parts["splits"] = {split: sorted(names) for split, names in recipe.splits.model_dump().items()}
+    # other strata or forms would leave the quota of those that stand half counted
+    parts["cross"] = list(recipe.cross)
+    parts["forms"] = sorted(recipe.forms)
     return parts
 
 
@@ -101,27 +136,46 @@ def open_line(
     recipe = inventory.recipe
     phrasings = [p for (spoken, _), p in inventory.phrasings.items() if spoken == language]
     digest = digest_parts(line_parts(inventory, language, endpoints))
+    native = recipe.prompts == "native"
+    seats = {role: seat(role, language) for role in recipe.models.roles()}
     return Line(
-        desk=Desk(asker, inventory.shelves, language, recipe.prompts == "native"),
+        desk=Desk(asker, inventory.shelves, language, native, seats),
         families=inventory.families,
         frame=read_frame(inventory.shelves, language),
-        joiner=phrasings[0].joiner if phrasings else _joiner(language),
-        provenance=_provenance(inventory, language, digest),
+        joiner=phrasings[0].joiner if phrasings else _joiner(inventory, language),
+        provenance=_provenance(inventory, language, digest, endpoints),
         suite=suite,
         resources=read_resources(inventory.shelves, language),
-        annotators=tuple((role, name) for role, name in recipe.models.roles().items() if role != "writer"),
+        annotators=tuple(_annotators(inventory, language, endpoints)),
         alternative=recipe.replies.alternative,
     )
 
 
-def _joiner(language: str) -> str:
-    return "" if language in ("ja", "zh", "th") else " "
+def _joiner(inventory: Inventory, language: str) -> str:
+    facts = read_languages(inventory.shelves).of(language)
+    return " " if facts is None or facts.spaced else ""
 
 
-def _provenance(inventory: Inventory, language: str, line_digest: str) -> Provenance:
+def _annotators(inventory: Inventory, language: str, endpoints: Mapping[str, Endpoint]) -> Iterator[Annotator]:
+    recipe = inventory.recipe
+    prompt = read_prompt(inventory.shelves, "annotate", language if recipe.prompts == "native" else "")
+    spoken = language if f"/{language}/" in prompt.file.name else "en"
+    asked: Counter[str] = Counter()
+    for role, name in recipe.models.roles().items():
+        if role == "writer":
+            continue
+        endpoint = endpoints.get(name.partition("/")[0])
+        kind = AnnotatorKind.LOOKUP if name == OFFLINE else AnnotatorKind.MODEL
+        yield Annotator(role, name, (endpoint.family or None) if endpoint else None, kind, asked[name], spoken)
+        asked[name] += 1
+
+
+def _provenance(inventory: Inventory, language: str, line_digest: str, endpoints: Mapping[str, Endpoint]) -> Provenance:
     writer = inventory.recipe.models.writer
     if writer != OFFLINE:
-        return Provenance(writer, line_digest, Origin.AUTHORED, None, False, "unknown", writer.partition("/")[0])
+        endpoint = endpoints[writer.partition("/")[0]]
+        licence, terms = endpoint.licence or UNSTATED, endpoint.terms or UNSTATED
+        return Provenance(writer, line_digest, Origin.AUTHORED, None, False, licence, terms)
     phrasings = [p for (spoken, _), p in inventory.phrasings.items() if spoken == language]
     return Provenance(
         generator=OfflineModel(inventory.shelves).identity(language),
@@ -134,6 +188,6 @@ def _provenance(inventory: Inventory, language: str, line_digest: str) -> Proven
     )
 
 
-def open_asker(crew: Crew, ledger: Ledger | None, purse: Purse) -> Asker:
+def open_asker(crew: Crew, ledger: Ledger | None, purse: Purse, *, stop: Callable[[], str] | None = None) -> Asker:
     """Give the asker of a crew."""
-    return Asker(crew.roles, ledger=ledger, purse=purse)
+    return Asker(crew.roles, ledger=ledger, purse=purse, stop=stop)

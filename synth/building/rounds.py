@@ -23,17 +23,24 @@ SLOTS_BEFORE_CLOSING = 50
 
 
 @dataclass(slots=True)
-class Standing:
-    """Where a build stands after its closed rounds: kept and attempted records by stratum, and what the quota asked.
+class Missing:
+    """What a slot still lacks: its forms that no try kept, as bits, and its highest try so far."""
 
-    `missing` is of the last round only: each event's stratum, its slot and the forms that were not kept, as bits.
+    replacement: int
+    forms: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a build stands after its closed rounds: kept and attempted records by stratum, and what is missing.
+
+    `missing` is over all rounds, by stratum and ordinal; only slots that lack a form stand there.
     """
 
     kept: Counter[str] = field(default_factory=Counter)
     attempted: Counter[str] = field(default_factory=Counter)
     slots: Counter[str] = field(default_factory=Counter)
-    asked: int = 0
-    missing: list[tuple[str, Slot, int]] = field(default_factory=list)
+    missing: dict[tuple[str, int], Missing] = field(default_factory=dict)
     rounds: int = 0
 
     def closed(self, stratum: str) -> bool:
@@ -59,10 +66,13 @@ def take_standing(
     """Give where a build stands: reads the sealed rounds that `before` has not counted, partition by partition."""
     standing = before or Standing()
     for made in rounds[standing.rounds :]:
-        standing.missing.clear()
+        strata = [stratum.key for stratum in made.strata]
         for planned, judged in judged_round(build, rounds, made, suite, resources_of):
             slots = read_slots(build, made.number, planned.row_group)
-            _count(standing, made, inventory, slots, _forms(judged))
+            keys = event_keys(inventory.recipe.seed, made.strata, slots)
+            forms = _forms(judged)
+            for slot, key in zip(slots, keys.tolist(), strict=True):
+                _count(standing, strata[slot.stratum], slot, forms.get(f"{key:016x}", 0))
         standing.rounds += 1
     return standing
 
@@ -80,40 +90,33 @@ _MADE = len(PowerForm)
 _ALL = (1 << _MADE) - 1
 
 
-def _count(
-    standing: Standing, made: Round, inventory: Inventory, slots: Sequence[Slot], kept: Mapping[str, int]
-) -> None:
-    keys = event_keys(inventory.recipe.seed, made.strata, slots)
-    strata = [stratum.key for stratum in made.strata]
-    for slot, key in zip(slots, keys.tolist(), strict=True):
-        stratum = strata[slot.stratum]
-        bits = kept.get(f"{key:016x}", 0)
-        made_forms, had = bits >> _MADE, bits & _ALL
-        standing.kept[stratum] += had.bit_count()
-        standing.attempted[stratum] += made_forms.bit_count()
-        standing.slots[stratum] += 1
-        if slot.replacement == 0:
-            standing.asked += made_forms.bit_count()
-        if lacking := made_forms & ~had:
-            standing.missing.append((stratum, slot, lacking))
+def _count(standing: Standing, stratum: str, slot: Slot, bits: int) -> None:
+    made, kept = bits >> _MADE, bits & _ALL
+    standing.kept[stratum] += kept.bit_count()
+    standing.attempted[stratum] += made.bit_count()
+    standing.slots[stratum] += 1
+    place = stratum, slot.ordinal
+    if slot.replacement == 0 and made & ~kept:
+        standing.missing[place] = Missing(0, made & ~kept)
+    elif slot.replacement and (known := standing.missing.get(place)):
+        # a slot that lacks nothing was replaced for another suite: there is nothing to count
+        known.replacement, known.forms = slot.replacement, known.forms & ~kept
+        if not known.forms:
+            del standing.missing[place]
 
 
-def plan_next(build: Path, rounds: Sequence[Round], inventory: Inventory, standing: Standing) -> Round | None:
-    """Plan the next round: what the quota adds, and a replacement for what the last round did not keep; None where nothing is due.
-
-    A replacement takes the same slot, one try higher, with the missing forms only; a slot has `tries` tries, and a stratum that yields under 20 % after 50
-    slots gets no more.
-    """
+def plan_next(
+    build: Path, rounds: Sequence[Round], inventory: Inventory, again: Mapping[str, Sequence[Slot]]
+) -> Round | None:
+    """Plan the next round: the replacements `again` of each language, then what the quota adds; None where nothing is due."""
     strata = strata_of(inventory)
     wanted = allocate(inventory, strata, inventory.recipe.quota.records)
     before = dict(rounds[-1].counts) if rounds else {}
     number = rounds[-1].number + 1 if rounds else 1
-    index = {stratum.key: n for n, stratum in enumerate(strata)}
-    again = _replacements(standing, inventory.recipe.tries, index)
-    slots: dict[str, Iterable[Slot]] = {}
-    for language in inventory.recipe.languages:
-        own = [slot for slot in again if strata[slot.stratum].get("language") == language]
-        slots[language] = _chained(own, fresh_slots(inventory, strata, before, wanted, language))
+    slots: dict[str, Iterable[Slot]] = {
+        language: _chained(again.get(language, ()), fresh_slots(inventory, strata, before, wanted, language))
+        for language in inventory.recipe.languages
+    }
     counts = before | {s.key: max(before.get(s.key, 0), wanted[n]) for n, s in enumerate(strata)}
     return write_round(build, number, inventory, strata, counts, slots)
 
@@ -123,9 +126,19 @@ def _chained(first: Iterable[Slot], then: Iterable[Slot]) -> Iterator[Slot]:
     yield from then
 
 
-def _replacements(standing: Standing, tries: int, index: Mapping[str, int]) -> list[Slot]:
-    found = []
-    for stratum, slot, lacking in standing.missing:
-        if slot.replacement + 1 < tries and stratum in index and not standing.closed(stratum):
-            found.append(Slot(index[stratum], slot.ordinal, slot.replacement + 1, lacking))
+def replacements(inventory: Inventory, standing: Standing) -> dict[str, list[Slot]]:
+    """Give, by language, what is to be made again: the same slot, one try higher, with the missing forms only.
+
+    A slot has `tries` tries; a stratum that yields under 20 % after 50 slots, and an ordinal that the quota does not ask for any more, get none.
+    """
+    strata = strata_of(inventory)
+    wanted = allocate(inventory, strata, inventory.recipe.quota.records)
+    index = {stratum.key: n for n, stratum in enumerate(strata)}
+    found: dict[str, list[Slot]] = defaultdict(list)
+    for (stratum, ordinal), missing in standing.missing.items():
+        n = index.get(stratum)
+        if n is None or ordinal >= wanted[n] or missing.replacement + 1 >= inventory.recipe.tries:
+            continue
+        if not standing.closed(stratum):
+            found[str(strata[n].get("language"))].append(Slot(n, ordinal, missing.replacement + 1, missing.forms))
     return found

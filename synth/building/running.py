@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synth.building.close import close_build, write_run
 from synth.building.folder import bind, check_pinned, locked, write_recipe
 from synth.building.lines import Crew, embedded, open_asker, open_crew, open_line, open_recipe_suite
-from synth.building.rounds import Standing, plan_next, sealed, take_standing
+from synth.building.rounds import Standing, plan_next, replacements, sealed, take_standing
 from synth.building.sealing import finished, seal_encoded
 from synth.building.settings import RunSettings, check_aliases
 from synth.building.walk import OpenPartition, Stop, Walk, open_partition
@@ -31,10 +31,17 @@ from synth.recipe import Recipe, open_shelves
 
 @dataclass(slots=True)
 class Report:
-    """What a run came to: whether the quota is met, why it stopped where not, and what it did."""
+    """What a run came to: whether anything is still due, whether the quota is met, and what the run did.
+
+    `complete` says that nothing more is due, `reason` why the run stopped where something is. `met` says whether the quota is met: of `wanted` records `kept`
+    are kept over all rounds, `missing` more are wanted. A build may be complete without: its tries are used up. `by_reason` counts what was dropped, at any
+    try.
+    """
 
     complete: bool = False
     reason: str = ""
+    wanted: int = 0
+    met: bool = False
     kept: int = 0
     dropped: int = 0
     missing: int = 0
@@ -90,7 +97,8 @@ class _Run:
         self.listener = listener
         self.stop = stop
         self.started = time.time()
-        self.report = Report()
+        self.spent = Spent()
+        self.report = Report(wanted=recipe.quota.records, missing=recipe.quota.records)
         self.shelves = open_shelves(recipe, recipe_folder)
         self.resources: dict[str, Resources] = {}
         self.standing = Standing()
@@ -138,10 +146,11 @@ class _Run:
         inventory = take_stock(self.recipe, self.shelves)
         standing = take_standing(self.folder, rounds, inventory, self.suite, self.resources_of, self.standing)
         kept, attempted = standing.kept.total(), standing.attempted.total()
-        planned = plan_next(self.folder, rounds, inventory, standing)
-        self.report.missing = standing.asked - kept
+        again = replacements(inventory, standing)
+        planned = plan_next(self.folder, rounds, inventory, again)
         if rounds:
-            self.listener(RoundClosed(rounds[-1].number, kept, attempted - kept, self.report.missing))
+            replaced = sum(slot.forms.bit_count() for slots in again.values() for slot in slots)
+            self.listener(RoundClosed(rounds[-1].number, kept, attempted - kept, replaced))
         return planned
 
     def resources_of(self, language: str) -> Resources:
@@ -171,9 +180,8 @@ class _Run:
             seal_encoded(self.folder, one.planned.name, one.encoded, one.suite_digest, one.line_digest)
             for event in one.told:
                 self.listener(event)
-            self.report.calls += one.spent.calls
-            self.report.tokens_in += one.spent.tokens_in
-            self.report.tokens_out += one.spent.tokens_out
+            self.spent.include(one.spent)
+            self._count()
             self.listener(PartitionSealed(one.planned.name, one.planned.records))
             if self.stop.wanted():
                 return
@@ -182,7 +190,7 @@ class _Run:
         crew = open_crew(inventory, self.settings.endpoints)
         ledger = None if crew.pure else Ledger(self.folder, f"{self._run_number():04d}")
         purse = self._purse()
-        asker = open_asker(crew, ledger, purse)
+        asker = open_asker(crew, ledger, purse, stop=self.stop.why)
         try:
             lines = {
                 language: open_line(inventory, language, asker, self.suite, self.settings.endpoints)
@@ -199,26 +207,37 @@ class _Run:
                 give_up=self.settings.give_up,
             )
             await walk.run(partitions)
+            if ledger is not None:
+                await self._freeze(ledger)
         finally:
-            self.report.calls += purse.run.calls
-            self.report.tokens_in += purse.run.tokens_in
-            self.report.tokens_out += purse.run.tokens_out
+            self._count()
             await asker.close()
             if ledger is not None:
-                self.report.interrupted = ledger.interrupted()
+                self.report.interrupted += ledger.interrupted()
                 ledger.close()
+
+    async def _freeze(self, ledger: Ledger) -> None:
+        """Freeze what an earlier run left open, or what another program held when its partition was sealed."""
+        if unfrozen := ledger.unfrozen():
+            for partition in sorted(unfrozen & finished(self.folder)):
+                await ledger.freeze(partition)
 
     def _window(self, crew: Crew) -> int:
         # an event has one or two calls in flight at a time; a few more events than slots keep every slot busy
         return 1 if crew.pure else max(2, 2 * self.settings.max_in_flight)
 
     def _purse(self) -> Purse:
-        limits = Limits(max_calls_run=self.settings.max_calls, max_tokens_run=self.settings.max_tokens)
-        return Purse(limits, Spent(), max_in_flight=self.settings.max_in_flight)
+        # every round has its own event loop, and so its own purse; the limits are those of the run
+        limits = Limits(self.settings.max_calls, self.settings.max_tokens)
+        return Purse(limits, max_in_flight=self.settings.max_in_flight, run=self.spent)
+
+    def _count(self) -> None:
+        self.report.calls = self.spent.calls
+        self.report.tokens_in, self.report.tokens_out = self.spent.tokens_in, self.spent.tokens_out
 
     def _run_number(self) -> int:
-        runs = self.folder / "runs"
-        return len(list(runs.iterdir())) + 1 if runs.is_dir() else 1
+        names = (path.stem for path in (self.folder / "runs").glob("*.json"))
+        return max((int(name) for name in names if name.isdecimal()), default=0) + 1
 
     # -- ending
 
@@ -234,18 +253,14 @@ class _Run:
 
     def _close(self) -> None:
         rounds = read_rounds(self.folder)
-        closed = close_build(self.folder, rounds, self.suite, self.resources_of, complete=self.report.complete)
-        self.report.kept, self.report.dropped = closed.kept, closed.dropped
+        report = self.report
+        closed = close_build(
+            self.folder, rounds, self.suite, self.resources_of, complete=report.complete, wanted=report.wanted
+        )
+        report.met, report.missing = closed.met, closed.missing
+        report.kept, report.dropped = closed.kept, closed.dropped
         self.report.by_reason, self.report.rounds = closed.by_reason, len(rounds)
 
 
 def _run_loop(work: Any) -> None:
     asyncio.run(work)
-
-
-def summary(report: Report) -> Mapping[str, Any]:
-    """Give a report as plain values."""
-    return asdict(report)
-
-
-Progress = Callable[[object], None]

@@ -57,4 +57,4 @@ def seal_encoded(build: Path, partition: str, made: Encoded, suite_digest: str, 
 def seal_partition(build: Path, partition: str, lived: Sequence[Lived], line: Line) -> None:
     """Encode and seal a partition."""
     made = encode_partition(lived)
-    seal_encoded(build, partition, made, line.suite.digest, line.provenance.line_digest)
+    seal_encoded(build, partition, made, line.suite.digest_of([line.resources.language]), line.provenance.line_digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class OpenPartition:
 
 @dataclass(slots=True)
 class Stop:
-    """Asks a walk to stop: set by a deadline, a budget or Ctrl-C; events in flight are drained."""
+    """Asks a walk to stop: set by a deadline, a budget or Ctrl-C; calls in flight are drained, their events stay open."""
 
     reason: str = ""
     deadline: float | None = None
@@ -55,9 +55,13 @@ class Stop:
 
     def wanted(self) -> bool:
         """Say whether to stop now."""
+        return bool(self.why())
+
+    def why(self) -> str:
+        """Give why to stop now, nothing where the work goes on."""
         if not self.reason and self.deadline is not None and time.monotonic() >= self.deadline:
             self.reason = "the deadline has come"
-        return bool(self.reason)
+        return self.reason
 
 
 def open_partition(build: Path, inventory: Inventory, made: Round, planned: PlannedPartition) -> OpenPartition:
@@ -91,7 +95,7 @@ class Walk:
         self.give_up = give_up
 
     async def run(self, partitions: Iterator[OpenPartition]) -> None:
-        """Live every event, several at a time; raises what ends the run, after the events in flight are drained."""
+        """Live every event, several at a time; raises the first of what ends the run, after the calls in flight are drained."""
         tasks: set[asyncio.Task[None]] = set()
         failure: BaseException | None = None
         try:
@@ -99,13 +103,14 @@ class Walk:
                 tasks.add(asyncio.create_task(self._one(partition, index)))
                 while len(tasks) >= self.window and failure is None:
                     done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                    failure = next((error for task in done if (error := task.exception())), None)
+                    failure = _first_failure(done)
                 if failure is not None:
+                    self.stop.ask(str(getattr(failure, "message", failure)))
                     break
         finally:
             if tasks:
                 done, _ = await asyncio.wait(tasks)
-                failure = failure or next((error for task in done if (error := task.exception())), None)
+                failure = failure or _first_failure(done)
         if failure is not None:
             raise failure
 
@@ -145,6 +150,12 @@ class Walk:
         if self.ledger is not None:
             await self.ledger.freeze(partition.planned.name)
         self.listener(PartitionSealed(partition.planned.name, partition.planned.records))
+
+
+def _first_failure(tasks: Iterable[asyncio.Task[None]]) -> BaseException | None:
+    """Give the error of one of some ended tasks, having taken those of all: one that nobody takes is printed as lost."""
+    errors = [error for task in tasks if (error := task.exception()) is not None]
+    return errors[0] if errors else None
 
 
 def abandon(event: Event, line: Line) -> Lived:

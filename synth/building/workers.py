@@ -94,7 +94,8 @@ async def _make(task: Task, inventory: Inventory, made: Round) -> Made:
         lived.append(await line.live(event, task.planned.name))
         told.append(tell(event.language, lived[-1], purse.run.calls))
     encoded = encode_partition(lived)
-    return Made(task.planned, encoded, line.suite.digest, line.provenance.line_digest, tuple(told), purse.run)
+    suite_digest = line.suite.digest_of([task.planned.language])
+    return Made(task.planned, encoded, suite_digest, line.provenance.line_digest, tuple(told), purse.run)
 
 
 def make_all(tasks: Sequence[Task], workers: int) -> Iterator[Made]:

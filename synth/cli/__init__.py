@@ -35,7 +35,7 @@ _VERBS: Final = {
     verbs=_VERBS,
     package="synth.cli",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 faults found, 2 usage, 3 stopped early, 4 provider, 74 disk, 75 locked, 130 Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 faults found, 2 usage, 3 quota not met, 4 provider, 74 disk, 75 locked, 130 Ctrl-C.",
 )
 @overlay_option
 @click.version_option(__version__, prog_name="synth")

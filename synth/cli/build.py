@@ -74,7 +74,8 @@ def command(
     """Build RECIPE, a file or the name of a built-in recipe, and say what came of it.
 
     A folder that exists is gone on with: what was answered is never asked again, and a complete build is left as it
-    is. Ctrl-C finishes what is in flight (10 seconds at most); the same command goes on later.
+    is. Ctrl-C finishes what is in flight (10 seconds at most); the same command goes on later. A build that has used up
+    its tries before the quota was met ends with exit code 3.
     """
     from synth.building.folder import fork as begin_with_answers
     from synth.building.settings import RunSettings, read_endpoints
@@ -108,7 +109,7 @@ def default_workers(recipe: Recipe, endpoints: Any) -> int:
 def run(
     recipe: Recipe, home: Path, target: Path, settings: RunSettings, style: Style
 ) -> tuple[bool, IncompleteError | None]:
-    """Build, drawing progress; give whether there was work, and what stopped it before its end.
+    """Build, drawing progress; give whether there was work, and why the quota is not met.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; what was in flight is drained.
@@ -117,6 +118,7 @@ def run(
     from synth.building.api import in_own_thread
     from synth.building.running import run_build
     from synth.building.walk import Stop
+    from synth.cli.summary import REMEDY
     from synth.events import RunStarted
     from synth.progress import drawn
 
@@ -130,7 +132,7 @@ def run(
 
     try:
         with drawn(style, sys.stderr) as listener, _terminate_as_interrupt():
-            in_own_thread(
+            report = in_own_thread(
                 lambda: run_build(
                     recipe,
                     target,
@@ -146,7 +148,10 @@ def run(
     except KeyboardInterrupt:
         _leave_what_hangs()
         raise
-    return worked, None
+    if report.met:
+        return worked, None
+    short = f"the quota is not met: {report.kept:,} of {report.wanted:,} records, and nothing more is due"
+    return worked, IncompleteError(short, hint=REMEDY)
 
 
 @contextmanager

@@ -47,7 +47,8 @@ def close(folder: Path, overlays: tuple[str, ...] = ()) -> None:
     with locked(folder):
         rounds = read_rounds(folder)
         complete = _was_complete(folder) and all(sealed(folder, made) for made in rounds)
-        close_build(folder, rounds, suite, cache(lambda language: read_resources(shelves, language)), complete=complete)
+        resources_of = cache(lambda language: read_resources(shelves, language))
+        close_build(folder, rounds, suite, resources_of, complete=complete, wanted=recipe.quota.records)
 
 
 def _was_complete(folder: Path) -> bool:

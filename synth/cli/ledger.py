@@ -35,5 +35,6 @@ def command(folder: Path, action: str, as_json: bool) -> None:
         "in_flight": "in flight, now or at a kill",
         "interrupted": "cut off by kills before",
         "jobs": "jobs to fetch",
+        "copied": "copies for other partitions, paid once",
     }
     table([(found[key], name) for key, name in names.items() if found[key]])

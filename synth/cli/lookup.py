@@ -63,7 +63,7 @@ def _records(folder: Path, language: str, kept: bool) -> Iterator[Record]:
 
     for commit in _sealed(folder):
         if _language(commit) == language:
-            for record in _decided(folder, read_candidates(folder, commit.partition)):
+            for record in _decided(folder, commit.partition, read_candidates(folder, commit.partition)):
                 if record.selection.kept or not kept:
                     yield record
 
@@ -72,30 +72,22 @@ def _record(folder: Path, partition: str, wanted: str) -> Record:
     from synth.building.judging import read_candidates
 
     own = [one for one in read_candidates(folder, partition) if one.scenario.scenario_id == wanted]
-    found = list(_decided(folder, own))
+    found = list(_decided(folder, partition, own))
     if not found:
         raise StorageError(f"select.parquet does not know {wanted} yet", hint=f"synth close {folder}")
     return found[0]
 
 
-def _decided(folder: Path, candidates: Sequence[Candidate]) -> Iterator[Record]:
+def _decided(folder: Path, partition: str, candidates: Sequence[Candidate]) -> Iterator[Record]:
     """Give records with what select.parquet says of them; those it does not know yet are left out."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     from synth.building.api import Record
-    from synth.building.close import SELECT
+    from synth.building.joined import open_select
     from synth.records.arrow import rows_of
-    from synth.records.parquet import read_sidecar
     from synth.records.schema import Selection
 
-    path = folder / SELECT
-    if not path.exists():
-        raise StorageError(f"{path} is missing", hint=f"synth close {folder}")
-    select = read_sidecar(path, Selection)
-    ids = pa.array([one.scenario.scenario_id for one in candidates], pa.string())
-    rows = rows_of(select.filter(pc.is_in(select.column("target_id"), value_set=ids)), Selection)
-    decided = {row.target_id: row for row in rows}
+    with open_select(folder) as select:
+        known = partition in select.partitions
+        decided = {row.target_id: row for row in rows_of(select.read(partition), Selection)} if known else {}
     for one in candidates:
         if selection := decided.get(one.scenario.scenario_id):
             yield Record(one.scenario, one.replies, selection)

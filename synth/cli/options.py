@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-RECIPES: Final = "templates/recipes"
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS: Final = (86_400, 3_600, 60, 1)
 
@@ -98,30 +97,11 @@ def recipe_options(function: F) -> F:
     return function
 
 
-def find_recipe(name: str) -> Path:
-    """Give the file of a recipe: a path, or the name of a built-in one.
-
-    Raises:
-        RecipeError: neither is there; names the built-in ones.
-    """
-    from synth.content.shelves import Shelves
-    from synth.errors import RecipeError, nearest
-
-    path = Path(name)
-    if path.is_file():
-        return path
-    known = {file.path.stem: file.path for file in Shelves().files(RECIPES)}
-    if name in known:
-        return known[name]
-    hint = f"built-in recipes: {nearest(name, known)}; or write your own: synth init DIR"
-    raise RecipeError(f"there is no recipe {name!r}", hint=hint)
-
-
 def read_recipe(
     name: str, model: str | None = None, annotators: tuple[str, ...] = (), records: int | None = None
 ) -> tuple[Recipe, Path]:
     """Give a recipe with the flags folded into it, and the folder that its paths are relative to."""
-    from synth.recipe import Recipe
+    from synth.recipe import Recipe, find_recipe
 
     path = find_recipe(name)
     recipe = Recipe.read(path)

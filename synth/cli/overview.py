@@ -29,12 +29,18 @@ class LanguageRow:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A build in figures. `kept` counts scenarios and replies by kind; `undecided` scenarios wait for `synth close`."""
+    """A build in figures. `kept` counts scenarios and replies by kind; `undecided` scenarios wait for `synth close`.
+
+    `complete` says that nothing more is due; `met` whether the quota is met: of `wanted` scenarios `missing` are not kept.
+    """
 
     folder: str
     recipe: str
     complete: bool
     reason: str
+    wanted: int
+    met: bool
+    missing: int
     rounds: int
     sealed: int
     open: Sequence[str]
@@ -77,11 +83,16 @@ def read_overview(folder: Path) -> Overview:
     runs = list(_runs(folder))
     complete = _complete(folder) and not left
     figures = _figures(folder, sorted(done))
+    recipe = build.recipe
+    missing = max(0, recipe.quota.records - figures["kept"].get("scenario", 0))
     return Overview(
         folder=str(folder),
-        recipe=build.recipe.recipe,
+        recipe=recipe.recipe,
         complete=complete,
         reason="" if complete else _why(runs, left),
+        wanted=recipe.quota.records,
+        met=not missing,
+        missing=missing,
         rounds=len(rounds),
         sealed=len(done),
         open=left,
@@ -114,7 +125,7 @@ def _complete(folder: Path) -> bool:
 def _why(runs: Sequence[Mapping[str, Any]], left: Sequence[str]) -> str:
     if runs and runs[-1]["reason"]:
         return str(runs[-1]["reason"])
-    return "a run was cut off" if left or not runs else "the quota is not met yet"
+    return "a run was cut off" if left or not runs else "more is due"
 
 
 # -- what select.parquet says, beside the rows it speaks of

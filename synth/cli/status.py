@@ -30,15 +30,16 @@ def command(folder: Path, as_json: bool) -> None:
 
 def _show(overview: Overview) -> None:
     from synth.cli.printing import count, length, say
-    from synth.cli.summary import show_dropped, show_kept, show_languages
+    from synth.cli.summary import show_dropped, show_kept, show_languages, show_quota
 
     if overview.complete:
-        say(f"{overview.recipe}: complete", "bold green")
+        say(f"{overview.recipe}: complete", "bold green" if overview.met else "bold yellow")
     else:
         say(f"{overview.recipe}: not complete: {overview.reason}", "bold yellow")
     left = f", {len(overview.open):,} open" if overview.open else ""
     parts = f"{count(overview.sealed, 'partition')} sealed{left}"
     say(f"  {count(overview.rounds, 'round')}, {parts}, {count(overview.runs, 'run')} ({length(overview.seconds)})")
+    show_quota(overview)
     show_kept(overview)
     if overview.undecided:
         say(f"  {overview.undecided:,} sealed scenarios wait for a decision: synth close {overview.folder}", "yellow")

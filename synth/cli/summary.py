@@ -8,22 +8,44 @@ from typing import Final
 from synth.cli.overview import Overview
 from synth.cli.printing import count, heading, length, say, table
 
+REMEDY: Final = "ask for fewer, add families, phrasings or profiles, or raise tries"
 _KINDS: Final = ("faithful", "alternative", "failure", "crossed", "observed")
 
 
 def show_summary(overview: Overview, *, worked: bool) -> None:
     """Print what came of a build, and what to do next."""
+    style = "bold green" if overview.met else "bold yellow"
     if not worked and overview.complete:
-        say(f"{overview.recipe}: nothing to do, the build is complete", "bold green")
+        say(f"{overview.recipe}: nothing to do, the build is complete", style)
     elif overview.complete:
-        say(f"{overview.recipe}: complete in {length(overview.last_seconds)}", "bold green")
+        say(f"{overview.recipe}: complete in {length(overview.last_seconds)}", style)
     else:
         say(f"{overview.recipe}: not complete yet, {length(overview.last_seconds)} in this run", "bold yellow")
+    show_quota(overview)
     show_kept(overview)
     show_languages(overview)
     show_dropped(overview)
     say(f"\nfolder: {overview.folder}")
     show_next(overview)
+
+
+def show_quota(overview: Overview) -> None:
+    """Print what is missing for the quota where nothing more is due, or what is over."""
+    kept = overview.kept.get("scenario", 0)
+    figures = f"{kept:,} of {count(overview.wanted, 'record')}"
+    if overview.complete and not overview.met:
+        lost = ", ".join(f"{number:,} {_plain(reason)}" for reason, number in overview.reasons.items())
+        say(f"  quota {figures}: {overview.missing:,} could not be made" + (f" (lost at any try: {lost})" * bool(lost)))
+        say(f"        {REMEDY}")
+    elif kept > overview.wanted:
+        say(
+            f"  quota {figures}: {kept - overview.wanted:,} over (events are whole; what is added asks for its own share)"
+        )
+
+
+def _plain(reason: str) -> str:
+    """Give a reason without its filter and the row that it was measured against."""
+    return reason.rpartition(":")[2].removesuffix("_of").removesuffix("_as").replace("_", " ")
 
 
 def show_kept(overview: Overview) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from synth.cli.nouns import Faults, listed, show_file
-from synth.cli.options import RECIPES, overlay_option, shelves_of
+from synth.cli.options import overlay_option, shelves_of
 from synth.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def list_all(overlays: tuple[str, ...]) -> None:
     """List scenario families with the languages that have phrasings of them, then recipes."""
     from synth.cli.printing import say
     from synth.content.scenarios import families, read_family
+    from synth.recipe import RECIPES
 
     shelves = shelves_of(overlays)
     spoken = {name: _languages(shelves, name) for name in families(shelves)}
@@ -93,7 +94,7 @@ def check_files(faults: Faults, shelves: Shelves) -> None:
     """Add the faults of families, frames, prompts and recipes."""
     from synth.content.prompts import FRAMES, read_frame, read_prompt
     from synth.content.scenarios import FOLDER, families, read_family
-    from synth.recipe import Recipe
+    from synth.recipe import RECIPES, Recipe
 
     for name in families(shelves):
         faults.reading(f"{FOLDER}/{name}.yaml", read_family, shelves, name)

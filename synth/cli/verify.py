@@ -32,6 +32,7 @@ def command(folder: Path) -> None:
 def _counted(folder: Path) -> tuple[int, int]:
     from synth.records.shards import commits, read_manifest
 
-    parts = commits(folder)
-    shards = [record for commit in parts for record in commit.files.values()]
-    return len(read_manifest(folder)["files"]) + len(parts) + len(shards), sum(record.rows for record in shards)
+    parts, listed = commits(folder), read_manifest(folder)
+    tables = [record for commit in parts for record in commit.files.values()]
+    files = len(listed["files"]) + len(listed["ledger"]) + len(parts) + len(tables)
+    return files, sum(record.rows for record in tables)

@@ -85,7 +85,8 @@ def _yaml_fault(fault: Any, name: str, error: type[SynthError]) -> SynthError:
     mark = fault.problem_mark or fault.context_mark
     place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
     problem = str(fault.problem or fault.context or "not YAML").strip().splitlines()[0]
-    return error(f"not YAML 1.2: {problem}", place=place)
+    # of a key that stands twice the parser quotes both values: what stands in a person's settings is not ours to show
+    return error(f"not YAML 1.2: {problem.partition(' with value ')[0]}", place=place)
 
 
 def _plain(value: Any, name: str, error: type[SynthError]) -> None:
@@ -181,7 +182,8 @@ def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
             current = field.annotation if field else None
         else:
             current = typing.get_args(current)[-1] if typing.get_args(current) else None
-        for inner in typing.get_args(current):
+        # the next step is a key of a mapping, not a field of its values
+        for inner in () if typing.get_origin(current) is dict else typing.get_args(current):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 current = inner
     if isinstance(current, type) and issubclass(current, BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,16 +47,28 @@ class SuiteFile(Written):
 class Suite:
     """A suite that has been read; its file is kept to say where a fault is.
 
-    `digest` covers what the content decides: suite, parameters as written, lexicons and languages, but not the
-    evidence. The versions of the filters are known one floor up: `filters.base.open_suite` folds them in and gives the
-    digest that names the verdicts.
+    `content` holds the digests of languages.yaml and of every lexicon. The versions of the filters are known one floor
+    up: `filters.base.OpenSuite` folds them in and gives the digest that names the verdicts.
     """
 
     name: str
     version: int
     uses: tuple[FilterUse, ...]
-    digest: str
+    content: Mapping[str, str]
     file: ShelfFile
+
+    def digest_of(self, languages: Collection[str]) -> str:
+        """Give 32 hex digits of what the content decides about rows of some languages.
+
+        It covers the suite without its evidence, languages.yaml, the shared lexicon and those of the languages.
+        """
+        body = {
+            "suite": self.name,
+            "version": self.version,
+            "filters": [[use.filter, use.parameters] for use in self.uses],
+            "content": [[name, digest] for name, digest in self.content.items() if _wanted(name, languages)],
+        }
+        return digest_of(body)
 
     def fault(self, index: int, message: str, *, hint: str = "", key: str = "") -> ContentError:
         """Give the error for the use at `index` (and one of its parameters), with file, line and column."""
@@ -68,10 +80,8 @@ CheckUse = Callable[[Suite, int, FilterUse], None]
 """The hook of the floor above: raises `suite.fault(index, ...)` for an unknown filter or parameter."""
 
 
-def read_suite(
-    shelves: Shelves, name: str, languages: Sequence[str] | None = None, *, check: CheckUse | None = None
-) -> Suite:
-    """Give the suite of that name; `languages` limits the digest to their lexicons, `check` sees each use.
+def read_suite(shelves: Shelves, name: str, *, check: CheckUse | None = None) -> Suite:
+    """Give the suite of that name; `check` sees each use.
 
     Raises:
         ContentError: there is no such suite, or it breaks a rule.
@@ -84,30 +94,23 @@ def read_suite(
             place=place_of(file.text(), file.name, ["suite"]),
             hint="a suite is found by its file name; make the two agree",
         )
-    suite = Suite(name, written.version, written.filters, _digest(shelves, written, languages), file)
+    suite = Suite(name, written.version, written.filters, _content(shelves), file)
     for index, use in enumerate(suite.uses):
         if check:
             check(suite, index, use)
     return suite
 
 
-def _digest(shelves: Shelves, written: SuiteFile, languages: Sequence[str] | None) -> str:
-    content = [shelves.file(LANGUAGES)] if shelves.has(LANGUAGES) else []
-    content += [file for file in shelves.files(LEXICONS) if _wanted(file, languages)]
-    body = {
-        "suite": written.suite,
-        "version": written.version,
-        "filters": [[use.filter, use.parameters] for use in written.filters],
-        "content": [[file.name, file.digest] for file in content],
-    }
-    return digest_of(body)
+def _content(shelves: Shelves) -> dict[str, str]:
+    files = [shelves.file(LANGUAGES)] if shelves.has(LANGUAGES) else []
+    return {file.name: file.digest for file in [*files, *shelves.files(LEXICONS)]}
 
 
-def _wanted(file: ShelfFile, languages: Sequence[str] | None) -> bool:
-    if languages is None:
+def _wanted(name: str, languages: Collection[str]) -> bool:
+    if name == LANGUAGES:
         return True
     tags = {tag for language in languages for tag in (language, language.partition("-")[0])} | {ANY}
-    return file.name.removeprefix(f"{LEXICONS}/").removesuffix(".yaml") in tags
+    return name.removeprefix(f"{LEXICONS}/").removesuffix(".yaml") in tags
 
 
 def digest_of(body: Any) -> str:

@@ -3,16 +3,17 @@
 A pure filter is a sync function (candidate, resources, parameters) -> verdicts, decorated with `@filter`; it knows one
 record and its language, never the build. It speaks only where it has something to say: no verdict means keep. One name
 may stand for two functions at two stages (`form` looks at the scene before more is paid, and at each reply once it is
-there); they share version and parameter model. A set sieve is a class, decorated the same way with `Stage.SET`: an
+there); they share version and parameter model. The target of a verdict is the record, the scenario or one of its turns
+(`turn:0`), and then `target_id` is the scenario's id; or it is a reply, and then `target_id` is the id of that reply
+of the same candidate. Anything else ends the run: a word about another record would be lost. A set sieve is a class, decorated the same way with `Stage.SET`: an
 ordered admission whose verdict depends on earlier rows only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from synth.content.lexicons import ANY, Facts, Languages, Lexicon, read_languages, read_lexicon
 from synth.content.shelves import Shelves
 from synth.content.suites import FilterUse, Suite, digest_of
-from synth.errors import nearest
+from synth.errors import StorageError, UsageError, nearest
 from synth.records.labels import Action, ReplyKind
 from synth.records.schema import Reply, Scenario, Verdict
 
@@ -43,7 +44,11 @@ BUILT_IN: Final = {
 
 @unique
 class Stage(StrEnum):
-    """When a filter runs (DESIGN section 6); `set` is over all rows of a round, in order."""
+    """When a filter runs (DESIGN section 6).
+
+    `scenario` is before replies are paid for, `replies` is once they are there, `record` after it sees both and the outcome; `set` is over all rows of a
+    round, in order.
+    """
 
     SCENARIO = "scenario"
     GOLD = "gold"
@@ -160,11 +165,13 @@ class OpenSuite:
     suite: Suite
     opened: tuple[Opened, ...]
 
-    @cached_property
-    def digest(self) -> str:
-        """32 hex digits of filters, versions, parameters with defaults, and lexicons: names the verdicts."""
+    def digest_of(self, languages: Collection[str]) -> str:
+        """Give 32 hex digits of filters, versions, parameters with defaults and the lexicons of some languages: names their verdicts.
+
+        A language that is added later does not change what names the verdicts on those that stand.
+        """
         parts = [[f.name, f.version, f.stage, one.parameters.model_dump(mode="json")] for f, one in self._all()]
-        return digest_of([self.suite.digest, parts])
+        return digest_of([self.suite.digest_of(languages), parts])
 
     def _all(self) -> list[tuple[Filter, Opened]]:
         return [(one_filter, one) for one in self.opened for one_filter in one.filters]
@@ -195,6 +202,11 @@ def check_use(suite: Suite, index: int, use: FilterUse) -> None:
 def open_use(suite: Suite, index: int, use: FilterUse) -> Opened:
     """Give one use of a suite, opened; raise ContentError with its place where it cannot be."""
     found = _plug_in(suite, index, use.filter) if ":" in use.filter else _built_in(suite, index, use.filter)
+    for one in found:
+        if not _runs(one):
+            kind = f"filters at stage {one.stage}" if one.stage is Stage.GOLD else "filters that ask models"
+            hint = f"leave {use.filter} out of the suite, or install a version of synth that runs it"
+            raise suite.fault(index, f"{use.filter}: {kind} are not run by this version yet", hint=hint)
     model = found[0].parameters
     try:
         return Opened(found, model.model_validate(use.parameters))
@@ -205,6 +217,10 @@ def open_use(suite: Suite, index: int, use: FilterUse) -> Opened:
             hint = nearest(key, model.model_fields)
             raise suite.fault(index, f"{use.filter} has no parameter {key!r}", hint=hint, key=key) from None
         raise suite.fault(index, f"{use.filter}: {key}: {first['msg']}", key=key) from None
+
+
+def _runs(one: Filter) -> bool:
+    return one.stage is not Stage.GOLD and one.needs == "none"
 
 
 def _built_in(suite: Suite, index: int, name: str) -> tuple[Filter, ...]:
@@ -248,8 +264,77 @@ def _fitting(suite: Suite, index: int, name: str, loaded: Any) -> tuple[Filter, 
 
 
 def run_stage(suite: OpenSuite, stage: Stage, candidate: Candidate, resources: Resources) -> list[Verdict]:
-    """Give the verdicts of the suite's pure filters of one stage, in the order of the suite."""
-    return [verdict for f, parameters in suite.at(stage) for verdict in f(candidate, resources, parameters)]
+    """Give the verdicts of the suite's pure filters of one stage, in the order of the suite.
+
+    Raises:
+        UsageError: a filter failed, or speaks of what is not this record's or not in its own name; names filter and record.
+    """
+    found: list[Verdict] = []
+    for one, parameters in suite.at(stage):
+        try:
+            own = list(one(candidate, resources, parameters))
+        except (UsageError, StorageError):
+            raise
+        except Exception as error:
+            raise _failed(one, f"record {candidate.scenario.scenario_id}", error) from error
+        if own:
+            check_verdicts(one, own, [candidate])
+        found += own
+    return found
+
+
+def admit(one: Filter, sieve: SetSieve, batch: Sequence[Candidate]) -> list[Verdict]:
+    """Give the verdicts of a set sieve, made by `one`, on the next rows; raises what `run_stage` raises."""
+    try:
+        found = list(sieve.admit(batch))
+    except (UsageError, StorageError):
+        raise
+    except Exception as error:
+        rows = f"{batch[0].scenario.scenario_id} to {batch[-1].scenario.scenario_id}" if batch else "no rows"
+        raise _failed(one, f"records {rows}", error) from error
+    if found:
+        check_verdicts(one, found, batch)
+    return found
+
+
+def _failed(one: Filter, where: str, error: Exception) -> UsageError:
+    what = f"{type(error).__name__}: {error}"
+    hint = "mend the filter, or leave it out of the suite; then run the same command again"
+    return UsageError(f"filter {one.name} (version {one.version}) failed at {where}: {what}", hint=hint)
+
+
+_WHOLE: Final = frozenset({"record", "scenario"})
+
+
+def check_verdicts(one: Filter, verdicts: Iterable[Verdict], candidates: Sequence[Candidate]) -> None:
+    """Raise UsageError where a verdict of a filter is not about one of the candidates, or not in its own name."""
+    by_id = {candidate.scenario.scenario_id: candidate for candidate in candidates}
+    replies = {reply.reply_id for candidate in candidates for reply in candidate.replies}
+    for verdict in verdicts:
+        fault = _fault(one, verdict, by_id, replies)
+        if fault:
+            where = next(iter(by_id)) if len(by_id) == 1 else f"one of {len(by_id)} records"
+            hint = "give verdicts by the filter's own `verdict`, about the scenario or the replies that it was given"
+            raise UsageError(f"filter {one.name} (version {one.version}) at record {where}: {fault}", hint=hint)
+
+
+def _fault(one: Filter, verdict: Verdict, by_id: Mapping[str, Candidate], replies: Collection[str]) -> str:
+    if not isinstance(verdict, Verdict):
+        return f"gave {type(verdict).__name__}, not a Verdict"
+    if (verdict.filter, verdict.version) != (one.name, one.version):
+        return f"gave a verdict in the name of {verdict.filter} (version {verdict.version})"
+    if verdict.target == "reply":
+        return "" if verdict.target_id in replies else f"{verdict.target_id!r} is no reply of it"
+    if verdict.target_id not in by_id:
+        return f"{verdict.target_id!r} is not the id of the scenario"
+    if verdict.target in _WHOLE or _is_turn(verdict.target, by_id[verdict.target_id]):
+        return ""
+    return f"there is no target {verdict.target!r}; valid: record, scenario, turn:0 and so on, reply"
+
+
+def _is_turn(target: str, candidate: Candidate) -> bool:
+    name, _, number = target.partition(":")
+    return name == "turn" and number.isdecimal() and int(number) < len(candidate.scenario.turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +379,9 @@ __all__ = [
     "Resources",
     "SetSieve",
     "Stage",
+    "admit",
     "check_use",
+    "check_verdicts",
     "decide",
     "filter",
     "open_suite",

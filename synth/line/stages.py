@@ -7,11 +7,12 @@ reply that a filter drops leaves the record. Whatever becomes of a record, it is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from synth.content.prompts import Frame
 from synth.content.scenarios import Family
+from synth.errors import UsageError
 from synth.filters.base import Candidate, OpenSuite, Resources, Stage, decide, run_stage
 from synth.line.assemble import Provenance, Told, check_scene, make_scenario
 from synth.line.evidence import QuoteError, edits_between, find_quote, join_beats, normal
@@ -39,6 +40,18 @@ class Lived:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotator:
+    """Who annotates blind: the role, the model's name and family, its kind, and which asking of the same model this is."""
+
+    role: str
+    model: str
+    family: str | None
+    kind: AnnotatorKind
+    draw: int
+    prompt_language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """Everything that the events of one language need to live."""
 
@@ -49,7 +62,7 @@ class Line:
     provenance: Provenance
     suite: OpenSuite
     resources: Resources
-    annotators: tuple[tuple[str, str], ...]
+    annotators: tuple[Annotator, ...]
     alternative: bool
 
     async def live(self, event: Event, partition: str) -> Lived:
@@ -69,22 +82,35 @@ class Line:
     async def _scenes(self, event: Event, partition: str) -> list[tuple[Cell, Told]]:
         family = self.families[event.family]
         told = await tell_event(self.desk, event, family, partition)
+        self._check_writer(told.calls)
         if told.value is None:
             # the calls that all forms share stand with the first one
-            return [(cell, Told(told.outcome, () if n else told.calls)) for n, cell in enumerate(event.cells)]
+            shared = about("event", told.calls)
+            return [(cell, Told(told.outcome, () if n else shared)) for n, cell in enumerate(event.cells)]
         found: list[tuple[Cell, Told]] = []
         base: tuple[Cell, SceneAnswer] | None = None
         for cell in event.cells:
-            calls = told.calls if not found else ()
+            calls = about("event", told.calls) if not found else ()
             if base is None:
                 written = await write_scene(self.desk, event, cell, family, told.value, partition)
             else:
                 written = await vary_scene(self.desk, event, cell, family, told.value, base, partition)
             scene, outcome = _checked(written.value, written.outcome, cell, family)
-            found.append((cell, Told(outcome, (*calls, *written.calls), told.value, scene, base[1] if base else None)))
+            calls += about("scene", written.calls)
+            found.append((cell, Told(outcome, calls, told.value, scene, base[1] if base else None)))
             if base is None and scene is not None:
                 base = (cell, scene)
         return found
+
+    def _check_writer(self, calls: Sequence[Call]) -> None:
+        """Raise UsageError where rows would be signed `offline@...` and something else wrote them."""
+        generator = self.provenance.generator
+        reported = {call.model_reported for call in calls if call.model_reported}
+        if generator.startswith("offline@") and not reported <= {generator}:
+            raise UsageError(
+                f"the endpoint `offline` answers as {min(reported)!r}, and this content is {generator!r}",
+                hint="serve the same version and overlays, or give that model an alias of its own",
+            )
 
     async def _live_form(self, event: Event, cell: Cell, told: Told, partition: str, lived: Lived) -> None:
         family = self.families[event.family]
@@ -99,7 +125,10 @@ class Line:
             candidate = Candidate(scenario, tuple(replies))
             verdicts += run_stage(self.suite, Stage.REPLIES, candidate, self.resources)
             lived.annotations += await self._annotations(event, cell, told.scene, scenario, partition, calls)
-        lived.scenarios.append(replace(scenario, calls=tuple(calls), outcome=outcome))
+        scenario = replace(scenario, calls=tuple(calls), outcome=outcome)
+        if replies:  # the row as it is sealed: another suite judges that one too
+            verdicts += run_stage(self.suite, Stage.RECORD, Candidate(scenario, tuple(replies)), self.resources)
+        lived.scenarios.append(scenario)
         lived.replies += replies
         lived.verdicts += verdicts
 
@@ -114,7 +143,7 @@ class Line:
         family = self.families[event.family]
         asked = (self.desk, event, cell, family, told.event, told.scene)
         answer = await write_reply(*asked, partition)
-        calls += answer.calls
+        calls += about(f"{cell.scenario_id}.faithful", answer.calls)
         if answer.value is None:
             return answer.outcome, []
         beats = {beat.beat: normal(beat.text) for beat in answer.value.beats}
@@ -122,12 +151,12 @@ class Line:
         found = [faithful]
         if self.alternative:
             other = await write_reply(*asked, partition, style="alternative")
-            calls += other.calls
+            calls += about(f"{cell.scenario_id}.alternative", other.calls)
             if other.value is not None:
                 found.append(_alternative(cell, other.value, self.joiner))
         for failure in cell.failures:
             spoiled = await spoil_reply(*asked, beats, failure, partition)
-            calls += spoiled.calls
+            calls += about(_failure_id(cell, failure), spoiled.calls)
             if spoiled.value is not None and (
                 made := _failure(cell, failure, faithful, beats, spoiled.value, self.joiner)
             ):
@@ -141,13 +170,17 @@ class Line:
     ) -> list[Annotation]:
         roles = {person.pid: person.role for person in cell.people if person.pid != "X"}
         found: list[Annotation] = []
-        for role, name in self.annotators:
-            answer = await annotate_scene(self.desk, role, event.language, scene, roles, partition)
-            calls += answer.calls
+        for one in self.annotators:
+            answer = await annotate_scene(self.desk, one.role, event.language, scene, roles, partition, one.draw)
+            calls += about(one.role, answer.calls)
             if answer.value is not None:
-                reported = answer.calls[-1].model_reported or name
-                found += _labels(scenario, answer.value, reported, name.partition("/")[0])
+                found += _labels(scenario, answer.value, one, answer.calls[-1].model_reported or one.model)
         return found
+
+
+def about(subject: str, calls: Sequence[Call]) -> tuple[Call, ...]:
+    """Give calls that say what they were about."""
+    return tuple(replace(call, about=subject) for call in calls)
 
 
 def _checked(
@@ -202,7 +235,7 @@ def _failure(
     if not edits:
         return None
     return Reply(
-        reply_id=f"{cell.scenario_id}.{failure.key}.{failure.severity}",
+        reply_id=_failure_id(cell, failure),
         scenario_id=cell.scenario_id,
         kind=ReplyKind.FAILURE,
         mechanism=failure.mechanism,
@@ -219,9 +252,12 @@ def _failure(
     )
 
 
-def _labels(scenario: Scenario, answer: LabelsAnswer, annotator: str, alias: str) -> list[Annotation]:
+def _failure_id(cell: Cell, failure: PlannedFailure) -> str:
+    return f"{cell.scenario_id}.{failure.key}.{failure.severity}"
+
+
+def _labels(scenario: Scenario, answer: LabelsAnswer, annotator: Annotator, reported: str) -> list[Annotation]:
     text = scenario.turns[-1].text
-    kind = AnnotatorKind.LOOKUP if answer.kind == "lookup" else AnnotatorKind.MODEL
     found = []
     for label in answer.labels:
         evidence: tuple[Span, ...] = ()
@@ -235,10 +271,10 @@ def _labels(scenario: Scenario, answer: LabelsAnswer, annotator: str, alias: str
                 target_id=scenario.scenario_id,
                 field=label.field,
                 view="scene",
-                annotator=annotator,
-                annotator_kind=kind,
-                annotator_family=alias,
-                prompt_language="en",
+                annotator=reported,
+                annotator_kind=annotator.kind,
+                annotator_family=annotator.family,
+                prompt_language=annotator.prompt_language,
                 value=label.value,
                 share=label.share,
                 evidence=evidence,

@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast, runtime_checkable
+from urllib.parse import urlsplit
 
 from synth.errors import UsageError, nearest
 from synth.records.labels import Outcome
@@ -38,7 +39,7 @@ _BUILT_IN: Final = {OFFLINE: "synth.offline.embedded:open_model", "wire": "synth
 class Endpoint:
     """Where a person reaches a model: their own setting, never part of a recipe.
 
-    `timeout` is in seconds, for one attempt.
+    `timeout` is in seconds, for one attempt. `terms`, `licence` and `family` are what the person states of the model: rows carry them.
     """
 
     alias: str
@@ -46,6 +47,21 @@ class Endpoint:
     revision: str
     key_variable: str | None
     timeout: float = 120.0
+    terms: str = ""
+    licence: str = ""
+    family: str = ""
+
+
+def is_plain_url(url: str) -> bool:
+    """Say whether a URL is an http or https address with a host and without name, password, query or blanks."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    extras = parts.username is not None or "?" in url or "#" in url
+    whole = url.isprintable() and " " not in url
+    return whole and parts.scheme in {"http", "https"} and bool(parts.hostname) and not extras
 
 
 @dataclass(frozen=True, slots=True)

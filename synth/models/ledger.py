@@ -1,9 +1,12 @@
-"""The ledger: no answer is paid for twice. One SQLite file for each partition, one writer thread, group commit.
+"""The ledger: no answer is paid for twice in a build. One SQLite file for each partition, one writer thread, group commit.
 
 The protocol, for one process and one event loop: `claim` a question (durably *sent* when it says Go), make one attempt,
 `settle` it. The first durable answer is the answer for everybody and is what `settle` gives; errors are journalled and
 never replayed; a claim that no settlement followed is reported at the next start and can be asked again. One key is in
-flight once.
+flight once, over the whole build.
+
+An answer is looked for in the partition's own shard, then in all others (a fork, other partitions, an equal question), and
+is copied into its own, so that each shard by itself replays its partition.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ from typing import Any, Final, Self, TypeVar, overload
 
 from synth.errors import AttemptError, ProviderError
 from synth.models.base import ANSWERS, Pending, Request, Response
-from synth.models.ledger_shard import INTERRUPTED, Shard, connect_reading, is_open, rows, storage_errors
+from synth.models.ledger_index import Elsewhere
+from synth.models.ledger_shard import INTERRUPTED, Shard
 from synth.records.labels import Outcome
+from synth.records.ledger_files import LEDGER, connect_reading, is_open, rows, shard_files, storage_errors
 
 __all__ = ["Go", "Hit", "Ledger", "statistics"]
 
@@ -70,12 +75,16 @@ class Ledger:
         Raises:
             StorageError: A file cannot be read, written or understood.
         """
-        self._folder = build / "ledger"
+        self._folder = build / LEDGER
         self._folder.mkdir(parents=True, exist_ok=True)
         self._run = run
-        self._interrupted = sum(self._recover(path) for path in _files(build) if is_open(path))
-        self._in_flight: dict[tuple[str, str], asyncio.Event] = {}
+        left = [path for path in shard_files(build) if is_open(path)]
+        self._interrupted = sum(self._recover(path) for path in left)
+        self._unfrozen = {path.stem for path in left}
+        self._in_flight: dict[str, asyncio.Event] = {}
         self._shards: OrderedDict[str, Shard] = OrderedDict()
+        self._elsewhere = Elsewhere(build)
+        self._added: list[bytes] = []
         self._queue: queue.SimpleQueue[_Operation | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="synth-ledger", daemon=True)
         self._thread.start()
@@ -90,34 +99,37 @@ class Ledger:
         """Give how many claims were in flight when an earlier run was killed, as found at this start."""
         return self._interrupted
 
+    def unfrozen(self) -> frozenset[str]:
+        """Give the partitions whose shards an earlier run left open, or that could not be frozen in this one."""
+        return frozenset(self._unfrozen)
+
     async def find(self, partition: str, request: Request) -> Response | None:
         """Give the durable answer, waiting while the same question is in flight; None where somebody has to ask."""
-        await self._while_in_flight((partition, request.key))
+        await self._while_in_flight(request.key)
         key = bytes.fromhex(request.key)
-        return await self._submit(partition, lambda shard: shard.find(key))
+        return await self._submit(partition, lambda shard: self._find(shard, key))
 
     async def claim(self, partition: str, request: Request, worst_case_tokens: int) -> Hit | Go | Pending:
         """Give the answer, or the right to make one attempt, or the job under which the answer will come.
 
-        Waits while the same question is in flight. Before Go, *sent* is on disk; whoever got it must `settle` or
-        `let_go`.
+        Waits while the same question is in flight, for whichever partition. Before Go, *sent* is on disk; whoever got it
+        must `settle` or `let_go`.
         """
-        place = (partition, request.key)
-        await self._while_in_flight(place)
-        self._in_flight[place] = asyncio.Event()
+        await self._while_in_flight(request.key)
+        self._in_flight[request.key] = asyncio.Event()
         try:
-            found = await self._submit(partition, lambda shard: shard.claim(request, worst_case_tokens))
+            found = await self._submit(partition, lambda shard: self._claim(shard, request, worst_case_tokens))
         except asyncio.CancelledError:
             # nothing was sent; the thread keeps the order, so this undoes the claim before anybody else makes one
             self._post(partition, lambda shard: shard.withdraw(bytes.fromhex(request.key)))
-            self.let_go(partition, request)
+            self.let_go(request)
             raise
         except BaseException:
-            self.let_go(partition, request)
+            self.let_go(request)
             raise
         if found is None:
             return Go()
-        self.let_go(partition, request)
+        self.let_go(request)
         return Hit(found) if isinstance(found, Response) else found
 
     @overload
@@ -138,19 +150,25 @@ class Ledger:
             StorageError: The disk did not take it.
         """
         try:
-            return await self._submit(partition, _settlement(request, outcome))
+            return await self._submit(partition, self._settlement(request, outcome))
         finally:
-            self.let_go(partition, request)
+            self.let_go(request)
 
-    def let_go(self, partition: str, request: Request) -> None:
+    def let_go(self, request: Request) -> None:
         """Hold a question no longer, unsettled: on disk it stays *sent*, and whoever waits for it may claim it."""
-        event = self._in_flight.pop((partition, request.key), None)
+        event = self._in_flight.pop(request.key, None)
         if event is not None:
             event.set()
 
-    async def freeze(self, partition: str) -> None:
-        """Make one plain file of a sealed partition's shard; it can still be read, and thaws where a key is missing."""
-        await self._submit(partition, Shard.freeze, alone=True)
+    async def freeze(self, partition: str) -> bool:
+        """Make one plain file of a sealed partition's shard; it can still be read, and thaws where a key is missing.
+
+        Gives False where that cannot be done now, as while another program reads the file: the shard stays open, loses
+        nothing and is among `unfrozen`, to be frozen later.
+        """
+        frozen = await self._submit(partition, self._freeze, alone=True)
+        (self._unfrozen.discard if frozen else self._unfrozen.add)(partition)
+        return frozen
 
     def close(self) -> None:
         """Finish what was handed in, close the files and end the thread; twice is as good as once."""
@@ -161,8 +179,8 @@ class Ledger:
         with storage_errors(path), Shard(path, self._run) as shard:
             return shard.recover()
 
-    async def _while_in_flight(self, place: tuple[str, str]) -> None:
-        while (event := self._in_flight.get(place)) is not None:
+    async def _while_in_flight(self, key: str) -> None:
+        while (event := self._in_flight.get(key)) is not None:
             await event.wait()
 
     async def _submit(self, partition: str, act: Callable[[Shard], T], *, alone: bool = False) -> T:
@@ -186,8 +204,45 @@ class Ledger:
             batch = self._next_batch()
             going = batch[-1] is not None
             _deliver([result for group in _groups(batch) for result in self._commit(group)])
+        self._elsewhere.close()
         for shard in self._shards.values():
             shard.close()
+
+    def _find(self, shard: Shard, key: bytes) -> Response | None:
+        found = shard.find(key)
+        if found is None and (row := self._elsewhere.find(shard.name, key)) is not None:
+            found = shard.adopt(row[1], row[0])
+        return found
+
+    def _claim(self, shard: Shard, request: Request, worst_case: int) -> Response | Pending | None:
+        key = bytes.fromhex(request.key)
+        found = self._find(shard, key) or shard.job(key) or self._elsewhere.job(shard.name, key)
+        if found is None:
+            shard.send(request, worst_case)
+        return found
+
+    def _settlement(
+        self, request: Request, outcome: Response | AttemptError | ProviderError | Pending
+    ) -> Callable[[Shard], Response | None]:
+        if isinstance(outcome, Response):
+            if outcome.outcome not in ANSWERS:
+                raise ValueError(f"{outcome.outcome!s} is not an answer: {', '.join(sorted(ANSWERS))}")
+            return lambda shard: self._answer(shard, request, outcome)
+        if isinstance(outcome, Pending):
+            return lambda shard: self._park(shard, request, outcome)
+        return lambda shard: shard.fail(request, type(outcome).__name__, str(outcome)[:_MAX_DETAIL])
+
+    def _answer(self, shard: Shard, request: Request, response: Response) -> Response:
+        self._added.append(bytes.fromhex(request.key))
+        return shard.answer(request, response)
+
+    def _park(self, shard: Shard, request: Request, pending: Pending) -> None:
+        self._added.append(bytes.fromhex(request.key))
+        shard.park(request, pending.job)
+
+    def _freeze(self, shard: Shard) -> bool:
+        self._elsewhere.let_go(shard.name)
+        return shard.freeze()
 
     def _next_batch(self) -> list[_Operation | None]:
         batch = [self._queue.get()]
@@ -207,6 +262,7 @@ class Ledger:
 
     def _run_together(self, group: Sequence[_Operation]) -> list[Any]:
         shard = self._shard(group[0].partition)
+        self._added.clear()
         with storage_errors(shard.path):
             try:
                 values = [operation.act(shard) for operation in group]
@@ -214,6 +270,7 @@ class Ledger:
             except BaseException:
                 shard.rollback()
                 raise
+        self._elsewhere.added(shard.name, self._added)
         return values
 
     def _shard(self, partition: str) -> Shard:
@@ -222,18 +279,6 @@ class Ledger:
         if len(self._shards) > _MAX_OPEN:
             self._shards.popitem(last=False)[1].close()
         return shard
-
-
-def _settlement(
-    request: Request, outcome: Response | AttemptError | ProviderError | Pending
-) -> Callable[[Shard], Response | None]:
-    if isinstance(outcome, Response):
-        if outcome.outcome not in ANSWERS:
-            raise ValueError(f"{outcome.outcome!s} is not an answer: {', '.join(sorted(ANSWERS))}")
-        return lambda shard: shard.answer(request, outcome)
-    if isinstance(outcome, Pending):
-        return lambda shard: shard.park(request, outcome.job)
-    return lambda shard: shard.fail(request, type(outcome).__name__, str(outcome)[:_MAX_DETAIL])
 
 
 def _groups(batch: Sequence[_Operation | None]) -> Iterator[list[_Operation]]:
@@ -272,48 +317,60 @@ def _resolve(results: Sequence[tuple[_Operation, Any]]) -> None:
             operation.done.set_result(value)
 
 
-def _files(build: Path) -> list[Path]:
-    return sorted((build / "ledger").glob("*.sqlite"))
-
-
 def statistics(build: Path) -> dict[str, Any]:
     """Give what a build's ledger holds, also while a run writes it: plain numbers, ready for JSON.
 
     `in_flight` counts claims without a settlement (running now, or cut off and not yet found); `interrupted` those that
-    a later start found; `errors` counts journalled attempts by kind; tokens are those of the answers.
+    a later start found; `errors` counts journalled attempts by kind; tokens are those of the answers. An answer that was
+    copied from another shard (`copied`) was paid there and counts there.
 
     Raises:
         StorageError: A file cannot be read.
     """
     outcomes: Counter[str] = Counter({str(outcome): 0 for outcome in Outcome if outcome in ANSWERS})
     errors: Counter[str] = Counter()
-    sums: Counter[str] = Counter(dict.fromkeys(("tokens_in", "tokens_out", "in_flight", "jobs"), 0))
-    for path in _files(build):
-        with storage_errors(path), contextlib.closing(connect_reading(path)) as connection:
-            if rows(connection, "pragma user_version") != [(0,)]:
-                _add_shard(connection, outcomes, errors, sums)
+    sums: Counter[str] = Counter(dict.fromkeys(("copied", "tokens_in", "tokens_out", "in_flight"), 0))
+    jobs: set[bytes] = set()
+    for connection in _written(build):
+        _add_shard(connection, outcomes, errors, sums)
+        jobs.update(key for (key,) in rows(connection, "select key from jobs"))
+    for connection in _written(build) if jobs else ():
+        # another partition than the one that submitted it may have fetched the answer
+        jobs.difference_update(key for (key,) in rows(connection, "select key from answers"))
     interrupted = errors.pop(INTERRUPTED, 0)
     return {
         "answers": sum(outcomes.values()),
         "outcomes": dict(sorted(outcomes.items())),
+        "copied": sums["copied"],
         "in_flight": sums["in_flight"],
         "interrupted": interrupted,
         "errors": dict(sorted(errors.items())),
-        "jobs": sums["jobs"],
+        "jobs": len(jobs),
         "tokens_in": sums["tokens_in"],
         "tokens_out": sums["tokens_out"],
     }
 
 
+def _written(build: Path) -> Iterator[sqlite3.Connection]:
+    """Give each shard that was written, one after the other."""
+    for path in shard_files(build):
+        with storage_errors(path), contextlib.closing(connect_reading(path)) as connection:
+            if rows(connection, "pragma user_version") != [(0,)]:
+                yield connection
+
+
 def _add_shard(
     connection: sqlite3.Connection, outcomes: Counter[str], errors: Counter[str], sums: Counter[str]
 ) -> None:
-    query = "select outcome, count(*), sum(tokens_in), sum(tokens_out) from answers group by outcome"
+    query = (
+        "select outcome, count(*), sum(tokens_in), sum(tokens_out) from answers where copied_from is null group by 1"
+    )
     for outcome, count, tokens_in, tokens_out in rows(connection, query):
         outcomes[outcome] += count
         sums["tokens_in"] += tokens_in
         sums["tokens_out"] += tokens_out
     for kind, count in rows(connection, "select kind, count(*) from journal group by kind"):
         errors[kind] += count
-    for name, table in (("in_flight", "sent"), ("jobs", "jobs")):
+    copied = "answers where copied_from is not null"
+    for name, table in (("in_flight", "sent"), ("copied", copied)):
         sums[name] += rows(connection, f"select count(*) from {table}")[0][0]  # noqa: S608 (names of ours)

@@ -2,23 +2,25 @@
 
 A shard belongs to one thread. While its partition is open it is in WAL mode with synchronous FULL; frozen, it is one
 plain file that is opened read-only until somebody has to write a missing key. No cursor outlives a call, so the WAL
-never grows for a reader. Layout (user_version 1): answers - rowid table with a unique 16-byte key and zlib-1 texts;
-sent - claims without a settlement; journal - errors and claims that a kill cut off; jobs - what a provider will answer
-later.
+never grows for a reader. Layout (user_version 1): answers - rowid table with a unique 16-byte key and zlib-1 texts,
+`copied_from` naming the shard that an answer was taken over from (null where it was asked for here); sent - claims
+without a settlement; journal - errors and claims that a kill cut off; jobs - what a provider will answer later.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
-from synth.errors import DamagedError, StorageError
+from synth.errors import StorageError
 from synth.models.base import Pending, Request, Response, Usage
 from synth.records.labels import Outcome
+from synth.records.ledger_files import connect_reading, is_open, rows
+
+Row: TypeAlias = tuple[Any, ...]
+"""An answer as it is stored: the columns of _COLUMNS, the text still compressed."""
 
 VERSION: Final = 1
 """The layout's number, in SQLite's user_version."""
@@ -31,7 +33,7 @@ begin immediate;
 create table if not exists answers (
     id integer primary key, key blob not null unique, program text not null, contract integer not null, draw integer not
     null, outcome text not null, text blob, model_reported text, fingerprint text, request_id text, tokens_in integer
-    not null, tokens_out integer not null, run text not null);
+    not null, tokens_out integer not null, run text not null, copied_from text);
 create table if not exists sent (
     id integer primary key, key blob not null unique,
     program text not null, worst_case integer not null, run text not null);
@@ -43,13 +45,11 @@ create table if not exists jobs (
 pragma user_version = {VERSION};
 commit;
 """
-_FIND: Final = (
-    "select text, outcome, model_reported, fingerprint, request_id, tokens_in, tokens_out from answers where key = ?"
+_COLUMNS: Final = (
+    "key, program, contract, draw, outcome, text, model_reported, fingerprint, request_id, tokens_in, tokens_out, run"
 )
-_ANSWER: Final = (
-    "insert or ignore into answers (key, program, contract, draw, outcome, text, model_reported, fingerprint,"
-    " request_id, tokens_in, tokens_out, run) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_FIND: Final = f"select {_COLUMNS} from answers where key = ?"  # noqa: S608 (a constant of ours)
+_KEEP: Final = f"insert or ignore into answers ({_COLUMNS}, copied_from) values ({', '.join('?' * 13)})"  # noqa: S608 (ours)
 _CUT_OFF: Final = (
     f"insert into journal (key, program, kind, detail, worst_case, run) "  # noqa: S608 (a constant of ours)
     f"select key, program, '{INTERRUPTED}', '', worst_case, run from sent"
@@ -57,35 +57,23 @@ _CUT_OFF: Final = (
 _JOURNAL: Final = "insert into journal (key, program, kind, detail, worst_case, run) values (?, ?, ?, ?, 0, ?)"
 
 
-def is_open(path: Path) -> bool:
-    """Give whether a shard is in WAL mode, which it is until it is frozen."""
-    if path.with_name(path.name + "-wal").exists():
-        return True
-    with path.open("rb") as file:
-        # bytes 18 and 19 of an SQLite file are its write and read versions: 1 rollback journal, 2 WAL
-        return file.read(20)[18:] == b"\x02\x02"
+def read_row(connection: sqlite3.Connection, key: bytes) -> Row | None:
+    """Give a stored answer by its question's key; raises sqlite3.Error."""
+    found: list[Row] = rows(connection, _FIND, (key,))
+    return found[0] if found else None
 
 
-@contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into StorageError, or DamagedError where the file is not a sound database."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StorageError(f"{path}: {error}", hint="is the disk full, read-only, or the file in use?") from error
-    except sqlite3.DatabaseError as error:
-        raise DamagedError(f"{path}: {error}", hint="restore this file, or remove it to ask again") from error
+def read_job(connection: sqlite3.Connection, key: bytes) -> Pending | None:
+    """Give the job under which an answer will come; raises sqlite3.Error."""
+    found = rows(connection, "select job from jobs where key = ?", (key,))
+    return Pending(found[0][0]) if found else None
 
 
-def rows(connection: sqlite3.Connection, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-    """Give every row at once, so that no cursor stays open."""
-    with contextlib.closing(connection.execute(query, values)) as cursor:
-        return cursor.fetchall()
-
-
-def connect_reading(path: Path) -> sqlite3.Connection:
-    """Give a read-only connection; raises sqlite3.Error."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+def response_of(row: Row) -> Response:
+    """Give a stored answer as it was settled."""
+    outcome, text, model, fingerprint, request_id, tokens_in, tokens_out = row[4:11]
+    words = zlib.decompress(text).decode("utf-8", "surrogatepass")
+    return Response(words, Outcome(outcome), model, fingerprint, request_id, Usage(tokens_in, tokens_out))
 
 
 class Shard:
@@ -93,6 +81,7 @@ class Shard:
 
     def __init__(self, path: Path, run: str) -> None:
         self.path = path
+        self.name = path.stem
         self.run = run
         self._connection: sqlite3.Connection | None = None
         self._writable = False
@@ -117,21 +106,30 @@ class Shard:
         """Give the durable answer to a question."""
         if not self._ready_to_read():
             return None
-        for text, outcome, model, fingerprint, request_id, tokens_in, tokens_out in self._execute(_FIND, (key,)):
-            words = zlib.decompress(text).decode("utf-8", "surrogatepass")
-            return Response(words, Outcome(outcome), model, fingerprint, request_id, Usage(tokens_in, tokens_out))
-        return None
+        assert self._connection is not None
+        row = read_row(self._connection, key)
+        return None if row is None else response_of(row)
 
-    def claim(self, request: Request, worst_case: int) -> Response | Pending | None:
-        """Write that a question is about to be sent, unless its answer or job is known."""
+    def job(self, key: bytes) -> Pending | None:
+        """Give the job under which the answer to a question will come."""
+        if not self._ready_to_read():
+            return None
+        assert self._connection is not None
+        return read_job(self._connection, key)
+
+    def send(self, request: Request, worst_case: int) -> None:
+        """Write that a question is about to be sent."""
+        self._begin()
         key = bytes.fromhex(request.key)
-        found = self.find(key) or self._job(key)
-        if found is None:
-            self._begin()
-            self._cut_off(key)
-            values = (key, request.program, worst_case, self.run)
-            self._execute("insert into sent (key, program, worst_case, run) values (?, ?, ?, ?)", values)
-        return found
+        self._cut_off(key)
+        values = (key, request.program, worst_case, self.run)
+        self._execute("insert into sent (key, program, worst_case, run) values (?, ?, ?, ?)", values)
+
+    def adopt(self, row: Row, name: str) -> Response:
+        """Keep a copy of an answer that another shard holds, and give it."""
+        self._begin()
+        self._execute(_KEEP, (*row, name))
+        return response_of(row)
 
     def withdraw(self, key: bytes) -> None:
         """Take a claim back: nothing was sent."""
@@ -147,7 +145,7 @@ class Shard:
         reported = (response.model_reported, response.fingerprint, response.request_id)
         usage = (response.usage.tokens_in, response.usage.tokens_out)
         asked = (key, request.program, request.contract.version, request.draw)
-        self._execute(_ANSWER, (*asked, str(response.outcome), text, *reported, *usage, self.run))
+        self._execute(_KEEP, (*asked, str(response.outcome), text, *reported, *usage, self.run, None))
         self.withdraw(key)
         self._execute("delete from jobs where key = ?", (key,))
         kept = self.find(key)
@@ -177,12 +175,22 @@ class Shard:
         self.commit()
         return int(count)
 
-    def freeze(self) -> None:
-        """Make one plain file of it, without WAL; a shard that was never written stays absent."""
+    def freeze(self) -> bool:
+        """Make one plain file of it, without WAL, and give whether it is one; a shard that was never written stays absent.
+
+        Freezing only makes a file easier to copy and to check, so where it cannot be done now (another program reads the
+        file, the disk is full) the shard stays open and as good as before.
+        """
+        frozen = True
         if self._ready_to_read() and self._writable:
-            self._execute("pragma wal_checkpoint(truncate)")
-            self._execute("pragma journal_mode = delete")
+            self._execute("pragma busy_timeout = 0")  # who waits here keeps every other answer waiting
+            try:
+                self._execute("pragma wal_checkpoint(truncate)")
+                frozen = self._execute("pragma journal_mode = delete") == [("delete",)]
+            except sqlite3.OperationalError:
+                frozen = False
         self.close()
+        return frozen
 
     def close(self) -> None:
         """Close the file; an open shard stays an open shard."""
@@ -239,12 +247,6 @@ class Shard:
 
     def _is_sent(self, key: bytes) -> bool:
         return self._ready_to_read() and bool(self._execute("select 1 from sent where key = ?", (key,)))
-
-    def _job(self, key: bytes) -> Pending | None:
-        if not self._ready_to_read():
-            return None
-        found = self._execute("select job from jobs where key = ?", (key,))
-        return Pending(found[0][0]) if found else None
 
     def _cut_off(self, key: bytes) -> None:
         if self._is_sent(key):

@@ -1,8 +1,9 @@
-"""The purse: the calls and tokens that were spent, are in flight and may still be; how many may be in flight at once.
+"""The purse of one run: the calls and tokens that were spent, are in flight and may still be; how many may be in flight at once.
 
-Limits stop a run before they are passed: what is in flight counts with its worst case until it is settled. One purse
-belongs to one process and one event loop. Money is an integer of micro-units (a millionth of the currency); no price
-table exists yet, so whoever settles says what a call cost, and that is zero for now.
+Limits stop a run before they are passed: what is in flight counts with its worst case until it is settled. They are those
+of one run; what all runs spent is in the ledger (`synth.models.ledger.statistics`). One purse belongs to one process and
+one event loop. Money is an integer of micro-units (a millionth of the currency); no price table exists yet, so whoever
+settles says what a call cost, and that is zero for now.
 """
 
 from __future__ import annotations
@@ -20,12 +21,10 @@ DEFAULT_IN_FLIGHT: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that may be spent, None for no limit: over the ledger's life, and in this run."""
+    """The most attempts that a run may make and tokens that it may use, None for no limit."""
 
     max_calls: int | None = None
     max_tokens: int | None = None
-    max_calls_run: int | None = None
-    max_tokens_run: int | None = None
 
 
 @dataclass(slots=True)
@@ -41,6 +40,13 @@ class Spent:
     def tokens(self) -> int:
         """Tokens read and written."""
         return self.tokens_in + self.tokens_out
+
+    def include(self, other: Spent) -> None:
+        """Count what was spent elsewhere in the same run."""
+        self.calls += other.calls
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.micro_units += other.micro_units
 
     def add(self, usage: Usage, micro_units: int = 0) -> None:
         """Count one attempt and what it used."""
@@ -63,27 +69,16 @@ _NOTHING: Final = Usage(0, 0)
 
 @dataclass(slots=True)
 class Purse:
-    """Counts one run's spending on top of `before`, what earlier runs spent (from the ledger's statistics)."""
+    """Counts one run's spending and holds it within the run's limits; `run` may hold what the run's earlier purses counted."""
 
     limits: Limits = field(default_factory=Limits)
-    before: Spent = field(default_factory=Spent)
     max_in_flight: int = DEFAULT_IN_FLIGHT
-    run: Spent = field(default_factory=Spent, init=False)
+    run: Spent = field(default_factory=Spent)
     in_flight: int = field(default=0, init=False)
     reserved_tokens: int = field(default=0, init=False)
     reserved_micro_units: int = field(default=0, init=False)
     _held: set[Reservation] = field(default_factory=set, init=False)
     _gates: dict[str, asyncio.Semaphore] = field(default_factory=dict, init=False)
-
-    @property
-    def total(self) -> Spent:
-        """What this and all earlier runs spent."""
-        return Spent(
-            self.before.calls + self.run.calls,
-            self.before.tokens_in + self.run.tokens_in,
-            self.before.tokens_out + self.run.tokens_out,
-            self.before.micro_units + self.run.micro_units,
-        )
 
     def gate(self, alias: str) -> asyncio.Semaphore:
         """Give the endpoint's gate, to be held (`async with`) for the length of one attempt."""
@@ -129,13 +124,10 @@ class Purse:
         self.run.add(usage)
 
     def _refuse_overshoot(self, tokens: int) -> None:
-        limits, total = self.limits, self.total
         calls, coming = self.in_flight + 1, self.reserved_tokens + tokens
         for what, limit, spent, more in (
-            ("max_calls", limits.max_calls, total.calls, calls),
-            ("max_calls_run", limits.max_calls_run, self.run.calls, calls),
-            ("max_tokens", limits.max_tokens, total.tokens, coming),
-            ("max_tokens_run", limits.max_tokens_run, self.run.tokens, coming),
+            ("max_calls", self.limits.max_calls, self.run.calls, calls),
+            ("max_tokens", self.limits.max_tokens, self.run.tokens, coming),
         ):
             if limit is not None and spent + more > limit:
                 raise IncompleteError(

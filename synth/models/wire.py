@@ -17,7 +17,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from synth.errors import AuthFailed, BadRequest, RateLimited, Transient, UsageError, nearest
@@ -29,6 +28,7 @@ from synth.models.base import (
     estimate_prompt,
     estimate_tokens,
     identity_of,
+    is_plain_url,
 )
 from synth.records.labels import Outcome
 from synth.records.schema import Message
@@ -204,23 +204,13 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 def _address(endpoint: Endpoint) -> str:
     url = endpoint.url or ""
-    if not _is_plain(url):
+    if not is_plain_url(url):
         # the address is not quoted: it may hold a password
         raise UsageError(
             f"the URL of endpoint {endpoint.alias!r} is not a plain http or https address",
             hint="write it as https://host/v1, without name, password or query; the key comes from the key variable",
         )
     return url.rstrip("/") + "/chat/completions"
-
-
-def _is_plain(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    extras = parts.username is not None or parts.query or parts.fragment
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not extras
 
 
 def _key(endpoint: Endpoint) -> str:

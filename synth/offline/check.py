@@ -5,7 +5,6 @@ Every line is rendered in every setting in which it can be spoken, so that a fil
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -311,24 +310,3 @@ def balance_faults(shelves: Shelves, language: str) -> list[Fault]:
             )
             found.append(Fault(Place(f"{FOLDER}/{language}"), message))
     return found
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Check a language, or render rows of it (`--render LANGUAGE FAMILY [N]`)."""
-    shelves = Shelves()
-    if arguments[:1] == ["--render"]:
-        from synth.offline.sheet import sheet
-
-        print(sheet(shelves, arguments[1], arguments[2], int(arguments[3]) if len(arguments) > 3 else 12))  # noqa: T201
-        return 0
-    faults = check_language(shelves, arguments[0], arguments[1:])
-    if not arguments[1:]:
-        faults += balance_faults(shelves, arguments[0])
-    for fault in faults[:400]:
-        print(fault)  # noqa: T201
-    print(f"{sum(not f.warning for f in faults)} faults, {sum(f.warning for f in faults)} warnings")  # noqa: T201
-    return 1 if any(not fault.warning for fault in faults) else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

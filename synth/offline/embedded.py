@@ -174,7 +174,7 @@ class OfflineModel:
         language = str(brief["language"])
         if language not in self._readers:
             self._readers[language] = Reader(self.shelves, language)
-        return {"labels": self._readers[language].labels(str(brief["scene"]["turns"][-1]["text"])), "kind": "lookup"}
+        return {"labels": self._readers[language].labels(str(brief["scene"]["turns"][-1]["text"]))}
 
     # -- staging
 

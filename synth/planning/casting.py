@@ -15,7 +15,7 @@ import numpy as np
 from synth.content.scenarios import Family
 from synth.planning.draws import key_of, pick
 from synth.planning.inventory import Inventory
-from synth.planning.strata import Stratum, families_of, levels_of
+from synth.planning.strata import Stratum, families_of, levels_of, slot_name
 from synth.records.labels import Explicitness, Stance
 
 GENDERS: Final = ("f", "m")
@@ -50,14 +50,9 @@ class Cast:
 
 def event_keys(seed: int, strata: Sequence[Stratum], slots: Sequence[Slot]) -> Any:
     """Give the 64-bit key of every slot: blake2b of the seed and the slot's name."""
-    heads = [(f"{seed}\x1f", f',"stratum":{stratum.key}}}') for stratum in strata]
-    return np.array(
-        [
-            key_of(f'{heads[s.stratum][0]}{{"ordinal":{s.ordinal},"replacement":{s.replacement}{heads[s.stratum][1]}')
-            for s in slots
-        ],
-        dtype=np.uint64,
-    )
+    tails = [stratum.slot_tail for stratum in strata]
+    named = (slot_name(slot.ordinal, slot.replacement, tails[slot.stratum]) for slot in slots)
+    return np.fromiter((key_of(f"{seed}\x1f{name}") for name in named), dtype=np.uint64, count=len(slots))
 
 
 def cast(inventory: Inventory, strata: Sequence[Stratum], slots: Sequence[Slot]) -> Cast:

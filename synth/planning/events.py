@@ -9,7 +9,7 @@ from synth.content.personas import AddressForm, Profile, RelationshipForm
 from synth.content.scenarios import Family
 from synth.planning.casting import Cast, Slot, cast, counterpart, draw_names
 from synth.planning.draws import pick_one
-from synth.planning.inventory import Inventory
+from synth.planning.inventory import OFFLINE, Inventory
 from synth.planning.strata import Stratum
 from synth.records.cells import Cell, Event, Person, PlannedFailure
 from synth.records.labels import (
@@ -80,7 +80,6 @@ class _Maker:
         failures = tuple(self._failures())
         return Event(
             event_key=key,
-            slot=self.stratum.slot(self.slot.ordinal, self.slot.replacement),
             seed=self.inventory.recipe.seed,
             language=self.drawn["language"],
             family=self.family.family,
@@ -89,10 +88,15 @@ class _Maker:
             explicitness=Explicitness(self.drawn["explicitness"]),
             ordinal=self.slot.ordinal,
             replacement=self.slot.replacement,
-            sequence=self.stratum.sequence(self.slot.ordinal, self.slot.replacement),
+            sequence=self._sequence(),
             split=split_of(self.inventory, self.family.family),
             cells=tuple(self._cell(key, form, failures) for form in forms),
         )
+
+    def _sequence(self) -> int | None:
+        """Give the turn at authored lines; a model writes its own and is not told of any."""
+        offline = self.inventory.recipe.models.writer == OFFLINE
+        return self.stratum.sequence(self.slot.ordinal, self.slot.replacement) if offline else None
 
     def _cell(self, event_key: str, form: PowerForm, failures: tuple[PlannedFailure, ...]) -> Cell:
         level_name = self.drawn["felt_affect"]

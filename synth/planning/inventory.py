@@ -11,7 +11,7 @@ from synth.content.prompts import FRAMES
 from synth.content.scenarios import Family, families, read_family
 from synth.content.shelves import Shelves
 from synth.errors import RecipeError, nearest
-from synth.recipe import Recipe
+from synth.recipe import Recipe, Splits
 
 OFFLINE = "offline"
 
@@ -51,6 +51,7 @@ def take_stock(
         ContentError: a content file breaks a rule.
     """
     chosen = {name: read_family(shelves, name) for name in _families(recipe, shelves)}
+    _check_splits(recipe, shelves)
     needed = {form.relationship for family in chosen.values() for form in family.forms.values()}
     needed |= {family.listener.relationship for family in chosen.values() if family.listener}
     relationships = {name: read_relationship(shelves, name) for name in sorted(needed)}
@@ -78,6 +79,16 @@ def _families(recipe: Recipe, shelves: Shelves) -> list[str]:
             hint=nearest(recipe.languages[0], _phrased(shelves)) + "; or name a model: models: {writer: alias/model}",
         )
     return able
+
+
+def _check_splits(recipe: Recipe, shelves: Shelves) -> None:
+    """Raise RecipeError where a recipe's own splits hold out a family that there is not, which would then train."""
+    # the defaults name families that the catalogue is still to bring
+    known = {*families(shelves), *Splits().validation, *Splits().test}
+    for split in ("validation", "test"):
+        for name in getattr(recipe.splits, split):
+            if name not in known:
+                raise RecipeError(f"splits.{split}: there is no family {name!r}", hint=nearest(name, known))
 
 
 def _phrased(shelves: Shelves) -> set[str]:

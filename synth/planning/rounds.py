@@ -148,7 +148,7 @@ def _path(build: Path, number: int, kind: str) -> Path:
 def _to_json(made: Round) -> dict[str, Any]:
     return {
         "round": made.number,
-        "strata": [[json.loads(s.key), s.place, s.group] for s in made.strata],
+        "strata": [json.loads(s.key) for s in made.strata],
         "counts": dict(made.counts),
         "profiles": {language: list(names) for language, names in made.profiles.items()},
         "content": dict(made.content),
@@ -169,8 +169,7 @@ def _is_round(path: Path) -> bool:
 
 def _from_json(value: Mapping[str, Any]) -> Round:
     strata = tuple(
-        Stratum(tuple((name, str(option)) for name, option in factors.items()), place, group)
-        for factors, place, group in value["strata"]
+        Stratum(tuple((name, str(option)) for name, option in sorted(factors.items()))) for factors in value["strata"]
     )
     return Round(
         number=value["round"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,18 +15,17 @@ from synth.planning.inventory import Inventory
 from synth.records.labels import Explicitness, PowerForm
 
 MOST_STRATA: Final = 100_000
+_LINE_FACTORS: Final = frozenset({"language", "family", "felt_affect"})
+"""What decides which lines an event can draw."""
+_STARTS: Final = 1009
+"""A prime beyond the number of ways in which a family can be told, so that starts and retries spread over all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """One cell of the declared crossing, without its form factor: the fixed factors, and where its lines start.
-
-    `group` strata share language, family and level and take turns (`place`) at their lines.
-    """
+    """One cell of the declared crossing, without its form factor: the fixed factors, sorted by name."""
 
     factors: tuple[tuple[str, str], ...]
-    place: int
-    group: int
 
     def get(self, factor: str) -> str | None:
         """Give the value of a factor, None where it is drawn."""
@@ -37,13 +36,24 @@ class Stratum:
         """The canonical JSON of the factors."""
         return json.dumps(dict(self.factors), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
-    def slot(self, ordinal: int, replacement: int) -> str:
-        """Give the name of an event slot: what its keys are hashed from."""
-        return f'{{"ordinal":{ordinal},"replacement":{replacement},"stratum":{self.key}}}'
+    @property
+    def slot_tail(self) -> str:
+        """The part of a slot's name that all slots of the stratum share."""
+        return f',"stratum":{self.key}}}'
 
     def sequence(self, ordinal: int, replacement: int) -> int:
-        """Give the turn of this event at the lines of its family, language and level."""
-        return ordinal * self.group + self.place + replacement * 1009
+        """Give the turn of this event at the lines of its family, language and level.
+
+        It follows from the slot alone: strata that share lines start at places that their own factors decide, whatever other strata there are.
+        """
+        further = [pair for pair in self.factors if pair[0] not in _LINE_FACTORS]
+        start = key_of(json.dumps(further, ensure_ascii=False)) % _STARTS if further else 0
+        return ordinal + start + replacement * _STARTS
+
+
+def slot_name(ordinal: int, replacement: int, tail: str) -> str:
+    """Give the name of an event slot, canonical JSON: what its keys are hashed from."""
+    return f'{{"ordinal":{ordinal},"replacement":{replacement}{tail}'
 
 
 def strata_of(inventory: Inventory) -> list[Stratum]:
@@ -71,13 +81,15 @@ def strata_of(inventory: Inventory) -> list[Stratum]:
 
 
 def _ordered(seed: int, able: Sequence[tuple[tuple[str, str], ...]]) -> list[Stratum]:
-    groups: dict[tuple[str | None, ...], list[tuple[tuple[str, str], ...]]] = defaultdict(list)
-    for values in able:
-        groups[tuple(dict(values).get(factor) for factor in ("language", "family", "felt_affect"))].append(values)
-    found = [
-        Stratum(values, place, len(members)) for members in groups.values() for place, values in enumerate(members)
-    ]
-    return sorted(found, key=lambda stratum: (key_of(f"{seed}\x1f{stratum.key}"), stratum.key))
+    """Give strata in a seeded order that takes languages in turn, so that a small quota reaches every language."""
+    shuffled = sorted(map(Stratum, able), key=lambda stratum: (key_of(f"{seed}\x1f{stratum.key}"), stratum.key))
+    seen: Counter[str] = Counter()
+    turns: dict[Stratum, tuple[int, int]] = {}
+    for stratum in shuffled:
+        language = str(stratum.get("language"))
+        turns[stratum] = (seen[language], key_of(f"{seed}\x1f{language}"))
+        seen[language] += 1
+    return sorted(shuffled, key=turns.__getitem__)
 
 
 def _options(inventory: Inventory, factor: str) -> Sequence[str]:

@@ -20,8 +20,11 @@ _LISTS: Final = {
 
 
 async def annotate_scene(
-    desk: Desk, role: str, language: str, scene: SceneAnswer, roles: Mapping[str, str], partition: str
+    desk: Desk, role: str, language: str, scene: SceneAnswer, roles: Mapping[str, str], partition: str, draw: int = 0
 ) -> Parsed[LabelsAnswer]:
-    """Give one annotator's labels; the question holds the scene, its setting and who speaks to whom, never the cell."""
+    """Give one annotator's labels; `draw` tells a second asking of the same model apart.
+
+    The question holds the scene, its setting and who speaks to whom, never the cell.
+    """
     brief = briefs.of_annotate(language, scene, roles)
-    return await desk.ask(role, brief, LABELS, LabelsAnswer, partition=partition, inputs=_LISTS)
+    return await desk.ask(role, brief, LABELS, LabelsAnswer, partition=partition, inputs=_LISTS, draw=draw)

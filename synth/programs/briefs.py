@@ -39,7 +39,7 @@ def _head(program: str, event: Event, family: Family) -> Brief:
         "level": event.level,
         "emotion": str(event.emotion),
         "explicitness": str(event.explicitness),
-        "draw": {"seed": event.seed, "sequence": event.sequence},
+        **({} if event.sequence is None else {"draw": {"seed": event.seed, "sequence": event.sequence}}),
     }
 
 

@@ -109,4 +109,3 @@ class LabelsAnswer(_Answered):
     """Every field that the annotator could tell."""
 
     labels: tuple[LabelAnswer, ...] = Field(max_length=32)
-    kind: str = "model"

@@ -11,9 +11,7 @@ from pydantic import BaseModel
 from synth.ask import Asker, Parsed
 from synth.content.prompts import Prompt, read_prompt
 from synth.content.shelves import Shelves
-from synth.errors import BadRequest
 from synth.models.base import Contract
-from synth.records.labels import Outcome
 from synth.records.schema import Message
 
 A = TypeVar("A", bound=BaseModel)
@@ -21,12 +19,13 @@ A = TypeVar("A", bound=BaseModel)
 
 @dataclass(slots=True)
 class Desk:
-    """Where programs ask: the asker, and the prompts of one language, read once."""
+    """Where programs ask: the asker, and the prompts of one language, read once; `seats` names a role's seat at the asker."""
 
     asker: Asker
     shelves: Shelves
     language: str
     native: bool
+    seats: Mapping[str, str] = field(default_factory=dict)
     prompts: dict[str, Prompt] = field(default_factory=dict)
 
     def prompt(self, program: str) -> Prompt:
@@ -59,17 +58,13 @@ class Desk:
             mend = self.prompt("repair").template.render(problem=problem, answer=bad)
             return (*question, Message("assistant", bad), Message("user", mend))
 
-        try:
-            return await self.asker.ask_parsed(
-                role,
-                program=program,
-                contract=contract,
-                messages=question,
-                partition=partition,
-                validate=answer.model_validate,
-                repair=repair,
-                draw=draw,
-            )
-        except BadRequest:
-            # one question that its endpoint will never take costs one record; twenty in a row end the run (the asker's breaker)
-            return Parsed(None, Outcome.REFUSED, ())
+        return await self.asker.ask_parsed(
+            self.seats.get(role, role),
+            program=program,
+            contract=contract,
+            messages=question,
+            partition=partition,
+            validate=answer.model_validate,
+            repair=repair,
+            draw=draw,
+        )

@@ -77,10 +77,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One set of particulars with its counterfactual forms: the unit of work, partition, quota and replacement."""
+    """One set of particulars with its counterfactual forms: the unit of work, partition, quota and replacement.
+
+    `sequence` is the event's turn at authored lines, None where a model writes its own.
+    """
 
     event_key: str
-    slot: str
     seed: int
     language: str
     family: str
@@ -89,6 +91,6 @@ class Event:
     explicitness: Explicitness
     ordinal: int
     replacement: int
-    sequence: int
+    sequence: int | None
     split: Split
     cells: tuple[Cell, ...]

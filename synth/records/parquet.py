@@ -5,7 +5,6 @@ The bytes depend on the rows and on the pyarrow version (it stands in the footer
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synth.errors import DamagedError
-from synth.records.arrow import schema_of, upcast
-from synth.records.durable import read_bytes, replacing, write_bytes
+from synth.records.arrow import upcast
+from synth.records.durable import read_bytes, write_bytes
 
-__all__ = ["WRITER", "decode", "encode", "footer_rows", "read_sidecar", "write_sidecar", "write_tables"]
+__all__ = ["WRITER", "decode", "encode", "footer_rows", "read_sidecar", "write_sidecar"]
 
 WRITER: Final[dict[str, Any]] = {
     "compression": "zstd",
@@ -75,20 +74,6 @@ def write_sidecar(path: Path, table: pa.Table) -> None:
         StorageError: the disk did not take it.
     """
     write_bytes(path, encode(table))
-
-
-def write_tables(path: Path, tables: Iterable[pa.Table], row_type: type) -> None:
-    """Put tables of one schema at `path`, one after another, durably and without holding them all.
-
-    Raises:
-        StorageError: the disk did not take it.
-    """
-    schema = schema_of(row_type)
-    kept = {b"schema_version": (schema.metadata or {})[b"schema_version"]}
-    settings = {name: value for name, value in WRITER.items() if name != "row_group_size"}
-    with replacing(path) as file, pq.ParquetWriter(file, schema.with_metadata(kept), **settings) as writer:
-        for table in tables:
-            writer.write_table(table.replace_schema_metadata(kept).combine_chunks(), WRITER["row_group_size"])
 
 
 def read_sidecar(path: Path, row_type: type) -> pa.Table:

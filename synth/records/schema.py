@@ -185,10 +185,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answered question: its ledger key, what answered it, and what it used."""
+    """One question: its ledger key, what it was about (a reply's id, `scene`, `event`, an annotator's role), what answered it.
+
+    A question that its endpoint refused to take stands here too, so that what is missing from a record can be counted by cause.
+    """
 
     key: str
     program: str
+    about: str | None
     draw: int
     model_reported: str | None
     outcome: Outcome

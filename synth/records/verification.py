@@ -1,10 +1,11 @@
 """What `synth verify` checks: that a build folder holds what its records say, and nothing else. No network, no key.
 
-Order: leftovers, manifest, parts, foreign files, then the rows of every part that is whole, then select.parquet.
+Order: leftovers, manifest, parts, ledger, runs, foreign files, then the rows of every part that is whole, then select.parquet.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,9 @@ import pyarrow.compute as pc
 from synth.errors import StorageError, UsageError
 from synth.records.arrow import rows_of
 from synth.records.consistency import reply_faults, scenario_faults
-from synth.records.durable import TEMPORARY, file_digest, read_bytes
-from synth.records.manifest import MANIFEST, durable_files, read_manifest
+from synth.records.durable import TEMPORARY, file_digest, read_bytes, read_json
+from synth.records.ledger_files import LEDGER, is_open, is_shard, open_faults, shard_beside
+from synth.records.manifest import MANIFEST, RUNS, durable_files, read_manifest
 from synth.records.parquet import footer_rows, read_sidecar
 from synth.records.parts import COMMIT, PARTS, Commit, FileRecord, read_commit, read_table
 from synth.records.schema import Reply, Scenario, Selection
@@ -32,7 +34,12 @@ _RESTORE: Final = "bring the file back from a copy, or delete it and run `synth 
 _MADE_SO: Final = (
     "no byte is damaged, the rows were made so: please report it, then build this part again with a corrected synth"
 )
+_RESTORE_LEDGER: Final = (
+    "if a run was cut off, run `synth build` again: it writes the manifest anew; else bring the file back from a copy, or "
+    "delete it: what it answered is paid again where it has to be asked again"
+)
 _SHOWN: Final = 5
+_RUN: Final = re.compile(rf"{RUNS}/\d{{4,}}\.json")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,6 +66,8 @@ def verify(build: Path) -> list[Fault]:
     found.leftovers()
     found.manifest()
     found.parts()
+    found.ledger()
+    found.runs()
     found.foreign()
     found.rows()
     found.selection()
@@ -75,6 +84,7 @@ class _Verification:
     broken: set[str] = field(default_factory=set)
     whole: list[Commit] = field(default_factory=list)
     listed: Mapping[str, Any] | None = None
+    shards: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     target_ids: list[pa.ChunkedArray] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -94,10 +104,12 @@ class _Verification:
             self.listed = read_manifest(self.build)
             files = {path: _expected(entry) for path, entry in self.listed["files"].items()}
             parts = {str(name): dict(record) for name, record in self.listed["parts"].items()}
+            shards = {f"{LEDGER}/{name}": _shard(entry) for name, entry in self.listed["ledger"].items()}
         except (StorageError, KeyError, TypeError, AttributeError) as error:
             self.listed = None
             self.report(MANIFEST, _first_line(error), _RUN_AGAIN)
             return
+        self.shards = shards
         for path, (size, digest) in files.items():
             self.file(path, size, digest, _RESTORE)
         for name in parts:
@@ -160,11 +172,50 @@ class _Verification:
         self.report(path, f"its footer says {rows} rows, its commit record {record.rows}", _REBUILD_PART)
         return False
 
+    def ledger(self) -> None:
+        """Check the ledger: a shard that is frozen as when it was listed by its digest, any other by SQLite's own check."""
+        standing = [path for path in self.present if path.startswith(f"{LEDGER}/")]
+        for path in sorted({*self.shards, *standing}):
+            name = path.removeprefix(f"{LEDGER}/")
+            beside = shard_beside(name)
+            if path in self.shards or is_shard(name):
+                self.ledger_shard(path, self.shards.get(path, {"answers": 0}))
+            elif beside is not None and f"{LEDGER}/{beside}" in self.present:
+                self.named.add(path)
+
+    def ledger_shard(self, path: str, listed: Mapping[str, Any]) -> None:
+        self.named.add(path)
+        if path not in self.present:
+            self.report(path, "the file is missing, and the manifest lists it", _RESTORE_LEDGER)
+            return
+        try:
+            if "sha256" in listed and not is_open(self.present[path]):
+                self.file(path, listed["bytes"], listed["sha256"], _RESTORE_LEDGER)
+                return
+            found = open_faults(self.present[path], listed["answers"])
+        except StorageError as error:
+            found = [error.message]
+        for what in found:
+            self.report(path, what, _RESTORE_LEDGER)
+
+    def runs(self) -> None:
+        """Check that the records of runs can be read."""
+        for path in self.present:
+            if not _RUN.fullmatch(path):
+                continue
+            self.named.add(path)
+            try:
+                read_json(self.present[path])
+            except StorageError as error:
+                self.report(path, error.message, "delete it: it says when a run was and what it cost, nothing needs it")
+
     def foreign(self) -> None:
         for path in self.present:
             if path in self.named:
                 continue
-            if path.startswith(f"{PARTS}/") and path.count("/") == 2:
+            if path.startswith((f"{LEDGER}/", f"{RUNS}/")):
+                self.report(path, "this is no file of synth's", "move it out of the build folder")
+            elif path.startswith(f"{PARTS}/") and path.count("/") == 2:
                 self.report(
                     path, "no commit record names this file", f"{_RUN_AGAIN}; if it is none of synth's, delete it"
                 )
@@ -219,6 +270,12 @@ class _Verification:
 
 def _expected(entry: Mapping[str, Any]) -> tuple[int, str]:
     return entry["bytes"], entry["sha256"]
+
+
+def _shard(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(entry["answers"], int) or ("sha256" in entry) != ("bytes" in entry):
+        raise TypeError(f"no entry of a shard: {entry!r}")
+    return entry
 
 
 def _first_line(error: Exception) -> str:

@@ -64,13 +64,13 @@ def test_the_build_has_rounds_partitions_and_drops_to_judge(built):
 
 
 def test_a_round_has_one_row_group_of_set_verdicts_for_each_partition(built):
-    with pq.ParquetFile(set_path(built.folder, built.suite, 1)) as file:
+    with pq.ParquetFile(set_path(built.folder, built.rounds, built.rounds[0], built.suite)) as file:
         assert file.num_row_groups == len(built.rounds[0].partitions)
         assert file.metadata.num_rows > 0
 
 
 def test_the_sieves_say_the_same_when_their_verdicts_are_lost(built):
-    files = [set_path(built.folder, built.suite, made.number) for made in built.rounds]
+    files = [set_path(built.folder, built.rounds, made, built.suite) for made in built.rounds]
     before, kept = [built.judged(n) for n in range(2)], [file.read_bytes() for file in files]
     for file in files:
         file.unlink()
@@ -79,7 +79,7 @@ def test_the_sieves_say_the_same_when_their_verdicts_are_lost(built):
 
 
 def test_a_walk_that_is_left_keeps_no_verdicts(built, tmp_path):
-    file = set_path(built.folder, built.suite, 2)
+    file = set_path(built.folder, built.rounds, built.rounds[1], built.suite)
     kept = file.read_bytes()
     file.unlink()
     walk = judged_round(built.folder, built.rounds, built.rounds[1], built.suite, built.resources_of)
@@ -103,13 +103,15 @@ def test_standing_goes_on_from_the_rounds_that_it_has_counted(built):
 
 def test_closing_again_writes_the_same_bytes(built):
     before = (built.folder / SELECT).read_bytes()
-    closed = close_build(built.folder, built.rounds, built.suite, built.resources_of, complete=True)
+    closed = close_build(
+        built.folder, built.rounds, built.suite, built.resources_of, complete=True, wanted=RECIPE.quota.records
+    )
     assert (closed.kept, closed.dropped) == (built.report.kept, built.report.dropped)
     assert (built.folder / SELECT).read_bytes() == before
 
 
 def test_damaged_set_verdicts_are_named(built):
-    file = set_path(built.folder, built.suite, 1)
+    file = set_path(built.folder, built.rounds, built.rounds[0], built.suite)
     kept = file.read_bytes()
     file.write_bytes(kept[: len(kept) // 2])
     with pytest.raises(DamagedError, match=r"set-0001\.parquet"):

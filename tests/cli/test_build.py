@@ -142,7 +142,7 @@ def test_give_up_seals_what_gets_no_answer_as_abandoned(invoke, tiny_recipe, tmp
     impatient = Retry(tries=1, first_wait=0.0)
     monkeypatch.setattr(
         "synth.building.running.open_asker",
-        lambda crew, ledger, purse: Asker(crew.roles, ledger=ledger, purse=purse, retry=impatient),
+        lambda crew, ledger, purse, **more: Asker(crew.roles, ledger=ledger, purse=purse, retry=impatient, **more),
     )
     recipe = tmp_path / "once.yaml"
     recipe.write_text(tiny_recipe.read_text() + "tries: 1\n")
@@ -152,7 +152,8 @@ def test_give_up_seals_what_gets_no_answer_as_abandoned(invoke, tiny_recipe, tmp
     assert left.exit_code == 3
     assert json.loads(invoke("status", folder, "--json").stdout)["outcomes"] == {}
     given_up = invoke("build", recipe, "-o", folder, *dead, "--give-up")
-    assert given_up.exit_code == 0, given_up.output
+    assert given_up.exit_code == 3, given_up.output
+    assert "24 could not be made (lost at any try: 24 abandoned)" in given_up.stdout
     value = json.loads(invoke("status", folder, "--json").stdout)
     assert (value["outcomes"], value["reasons"]) == ({"abandoned": 24}, {"outcome:abandoned": 24})
     assert verify(folder) == []

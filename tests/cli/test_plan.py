@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from synth.cli.options import Duration, find_recipe
-from synth.recipe import Recipe
+from synth.cli.options import Duration
+from synth.recipe import Recipe, find_recipe
 
 
 def test_init_writes_the_quickstart_with_every_field_explained(invoke, tmp_path):
@@ -17,7 +17,7 @@ def test_init_writes_the_quickstart_with_every_field_explained(invoke, tmp_path)
     recipe = Recipe.read(written)
     quickstart = Recipe.read(find_recipe("quickstart"))
     assert set(recipe.model_dump()) == {line.partition(":")[0] for line in _fields(written)}, "a field is missing"
-    own = {"recipe": "quickstart", "seed": quickstart.seed, "overlays": ()}
+    own = {"recipe": "quickstart", "seed": quickstart.seed, "overlays": (), "splits": quickstart.splits}
     assert recipe.model_copy(update=own) == quickstart
     assert all("#" in line for line in _fields(written))
     assert (tmp_path / "new" / "overlay" / "personas" / "cultures").is_dir()

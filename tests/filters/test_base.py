@@ -11,8 +11,20 @@ from pydantic import BaseModel
 
 from synth.content.shelves import Shelves
 from synth.content.suites import read_suite
-from synth.errors import ContentError
-from synth.filters.base import SetSieve, Stage, check_use, decide, filter, open_suite, run_stage  # noqa: A004
+from synth.errors import ContentError, DamagedError, UsageError
+from synth.filters.base import (
+    Opened,
+    OpenSuite,
+    Parameters,
+    SetSieve,
+    Stage,
+    admit,
+    check_use,
+    decide,
+    filter,  # noqa: A004
+    open_suite,
+    run_stage,
+)
 from synth.records.labels import Action, ReplyKind
 from synth.records.schema import Verdict
 
@@ -70,7 +82,8 @@ def test_the_digest_of_an_opened_suite_knows_defaults_but_not_order_of_keys(tmp_
     other = suite_of(
         tmp_path / "c", "- {filter: duplicates, parameters: {bucket_cap: 200, threshold: 0.7}, evidence: e}"
     )
-    assert open_suite(one).digest == open_suite(two).digest != open_suite(other).digest
+    digests = [open_suite(suite).digest_of(["en"]) for suite in (one, two, other)]
+    assert digests[0] == digests[1] != digests[2]
 
 
 PLUG_IN = """
@@ -81,7 +94,7 @@ from synth.records.labels import Action
 class Rude(Parameters):
     word: str
 
-@filter(name="acme-sieves:{name}", stage=Stage.SCENARIO, parameters=Rude, api={api})
+@filter(name="acme-sieves:{name}", stage=Stage.{stage}, needs="{needs}", parameters=Rude, api={api})
 def rude(candidate, resources, parameters):
     if parameters.word in candidate.scenario.turns[0].text:
         yield rude.verdict("turn:0", candidate.scenario.scenario_id, Action.HOLD, "rude")
@@ -95,7 +108,9 @@ def plug_in(tmp_path, monkeypatch):
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-sieves\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[synth.filters]\nrude = {module}:rude\n")
-        (tmp_path / "site" / f"{module}.py").write_text(PLUG_IN.format(**{"name": "rude", "api": 1, **given}))
+        (tmp_path / "site" / f"{module}.py").write_text(
+            PLUG_IN.format(**{"name": "rude", "stage": "SCENARIO", "needs": "none", "api": 1, **given})
+        )
         monkeypatch.syspath_prepend(tmp_path / "site")
         return suite_of(tmp_path, "- {filter: 'acme-sieves:rude', parameters: {word: damn}, evidence: e}")
 
@@ -120,6 +135,114 @@ def test_a_plug_in_is_loaded_when_a_suite_names_it(plug_in, make, resources_of):
 def test_a_plug_in_of_another_contract_is_refused(plug_in, module, given, says):
     with pytest.raises(ContentError, match=says):
         open_suite(plug_in(module, **given))
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "says"),
+    [
+        ("acme_rude_five", {"stage": "GOLD"}, "filters at stage gold are not run by this version yet"),
+        ("acme_rude_six", {"needs": "ask"}, "filters that ask models are not run by this version yet"),
+    ],
+)
+def test_a_filter_that_would_never_run_is_refused(plug_in, module, given, says):
+    suite = plug_in(module, **given)
+    with pytest.raises(ContentError, match=f"mine.yaml:4.*{says}"):
+        open_suite(suite)
+
+
+# -- what a filter may say
+
+
+def suite_with(shelves, judge, stage=Stage.RECORD):
+    """Give an opened suite of one filter that says what `judge` gives."""
+    one = filter(name="word", version=3, stage=stage)(judge)
+    return OpenSuite(read_suite(shelves, "default"), (Opened((one,), Parameters()),))
+
+
+def say(target="record", target_id="0" * 16 + ".up", name="word", version=3):
+    return Verdict(target_id, target, name, version, Action.DROP, None, "x", advisory=False)
+
+
+@pytest.fixture
+def answered(make):
+    return make.candidate("You took it.", "I did.", replies=[make.reply("It was yours.", "r1")])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [say(), say("scenario"), say("turn:0"), say("turn:1"), say("reply", "r1")],
+    ids=lambda verdict: verdict.target,
+)
+def test_a_filter_speaks_of_its_record_and_of_its_replies(shelves, resources_of, answered, given):
+    suite = suite_with(shelves, lambda *_: [given])
+    assert run_stage(suite, Stage.RECORD, answered, resources_of("en")) == [given]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (say(target_id="1" * 16 + ".up"), "'1111111111111111.up' is not the id of the scenario"),
+        (say("reply"), "'0000000000000000.up' is no reply of it"),
+        (say("reply", "r2"), "'r2' is no reply of it"),
+        (say("turn:0", "r1"), "'r1' is not the id of the scenario"),
+        (say("turn:2"), "there is no target 'turn:2'"),
+        (say("turn:x"), "there is no target 'turn:x'"),
+        (say("text"), "there is no target 'text'"),
+        (say(name="form"), "in the name of form (version 3)"),
+        (say(version=1), "in the name of word (version 1)"),
+        ("drop", "gave str, not a Verdict"),
+    ],
+)
+def test_a_word_about_anything_else_is_an_error_that_names_filter_and_record(
+    shelves, resources_of, answered, given, says
+):
+    suite = suite_with(shelves, lambda *_: [given])
+    with pytest.raises(UsageError) as caught:
+        run_stage(suite, Stage.RECORD, answered, resources_of("en"))
+    assert caught.value.exit_code == 2
+    assert caught.value.message.startswith("filter word (version 3) at record 0000000000000000.up: ")
+    assert says in caught.value.message
+
+
+def test_a_filter_that_raises_is_named_with_its_record(shelves, resources_of, answered):
+    def judge(*_):
+        yield say()
+        raise KeyError("colour")
+
+    with pytest.raises(
+        UsageError, match=r"filter word \(version 3\) failed at record 0+\.up: KeyError: 'colour'"
+    ) as caught:
+        run_stage(suite_with(shelves, judge), Stage.RECORD, answered, resources_of("en"))
+    assert isinstance(caught.value.__cause__, KeyError)
+    forgot = suite_with(shelves, lambda *_: None)
+    with pytest.raises(UsageError, match="TypeError"):
+        run_stage(forgot, Stage.RECORD, answered, resources_of("en"))
+
+
+def test_what_synth_itself_raises_goes_through(shelves, resources_of, answered):
+    def judge(*_):
+        raise DamagedError("signatures of another version")
+
+    with pytest.raises(DamagedError, match="another version"):
+        run_stage(suite_with(shelves, judge), Stage.RECORD, answered, resources_of("en"))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (lambda _: [say(target_id="2" * 16 + ".up")], "at record one of 2 records: '2222222222222222.up'"),
+        (lambda _: 1 / 0, "failed at records 0000000000000000.up to 1111111111111111.up: ZeroDivisionError"),
+    ],
+)
+def test_a_set_sieve_is_held_to_the_same(make, given, says):
+    class Sieve:
+        admit = staticmethod(given)
+
+    one = filter(name="word", version=3, stage=Stage.SET)(lambda *_: Sieve())
+    batch = [make.candidate("a"), make.candidate("b", event="1" * 16)]
+    with pytest.raises(UsageError) as caught:
+        admit(one, Sieve(), batch)
+    assert says in caught.value.message
 
 
 def test_a_parameter_model_must_forbid_extras():

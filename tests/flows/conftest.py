@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -39,8 +40,8 @@ class Counting:
 
 
 @pytest.fixture(autouse=True)
-def no_settings_of_the_person(monkeypatch, tmp_path):
-    monkeypatch.setenv("SYNTH_SETTINGS", str(tmp_path / "no-settings.yaml"))
+def no_settings_of_the_person(monkeypatch):
+    monkeypatch.setenv("SYNTH_SETTINGS", os.devnull)
 
 
 @pytest.fixture(scope="session")

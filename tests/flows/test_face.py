@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import synth
+from synth.errors import IncompleteError, RecipeError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
@@ -89,3 +90,39 @@ def test_a_plan_writes_nothing(recipe, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     assert plan.estimate.calls > 0
     assert plan.estimate.cost(1.0, 1.0) == (0.0, 0.0)
+
+
+def test_a_builtin_recipe_is_planned_and_built_by_its_name(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    planned = synth.plan("quickstart")
+    assert planned.recipe.recipe == "quickstart"
+    assert synth.Recipe.of("quickstart") == planned.recipe
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(IncompleteError):
+        synth.build("quickstart", tmp_path / "named", deadline=0.0)
+    assert synth.load(tmp_path / "named").recipe == planned.recipe
+    (tmp_path / "quickstart").write_text(json.dumps(recipe), encoding="utf-8")
+    assert synth.plan("quickstart").recipe == synth.Recipe(**recipe), "a file comes first"
+
+
+@pytest.mark.parametrize("ask", [synth.plan, lambda name: synth.build(name, "b"), synth.Recipe.of])
+def test_a_name_that_is_no_recipe_is_told_the_nearest(ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=r"no recipe 'quikstart'\n.*did you mean 'quickstart'"):
+        ask("quikstart")
+    with pytest.raises(RecipeError, match="there is no recipe 'languages: "):
+        ask("languages: [en]\nquota: {records: 24}\n" * 100)
+    with pytest.raises(RecipeError, match="there is no recipe"):
+        ask("a\0b")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8000/v1", "ftp://a.example", "http://", "http://a b/v1", "http://a:99999/"]
+)
+def test_a_bad_endpoint_is_refused_before_anything_is_written(recipe, tmp_path, url):
+    with pytest.raises(UsageError, match="endpoint 'mine'"):
+        synth.build(recipe | {"models": {"writer": "mine/m"}}, tmp_path / "b", endpoints={"mine": url})
+    with pytest.raises(UsageError, match="endpoint 'mine'"):
+        synth.build(recipe, tmp_path / "b", endpoints={"mine": url})
+    assert list(tmp_path.iterdir()) == []

@@ -67,6 +67,8 @@ def test_content_that_changed_is_named(copy, page, prints, name, edit):
         ({"models": {"annotators": ["mine/other"]}}, "model of annotator-1 changed (en)"),
         ({"sampling": {"writer": {"temperature": 0.5}}}, "sampling of writer changed (ja)"),
         ({"replies": {"under": 2}}, "replies changed (en)"),
+        ({"cross": ["language", "family"]}, "cross changed (ja)"),
+        ({"forms": ["up", "level"]}, "forms changed (en)"),
         ({"splits": {"validation": [], "test": ["two_crowds_one_square"]}}, "splits changed (en)"),
     ],
 )

@@ -8,8 +8,8 @@ import pytest
 
 import synth
 from synth.building.lines import open_recipe_suite
-from synth.building.rounds import Standing, plan_next, take_standing
-from synth.building.running import run_build, summary
+from synth.building.rounds import Missing, Standing, plan_next, replacements, take_standing
+from synth.building.running import run_build
 from synth.building.settings import RunSettings
 from synth.building.walk import Stop
 from synth.errors import IncompleteError
@@ -58,15 +58,18 @@ def test_it_ends_complete_and_says_what_is_missing(beyond):
     report = build.report
     kept = sum(1 for _ in build.records())
     assert build.complete
-    assert (report.kept, report.missing) == (kept, 90 - kept)
+    assert (report.wanted, report.kept, report.missing) == (90, kept, 90 - kept)
     assert 0 < report.missing < 90
+    assert not report.met
     assert any("duplicates" in reason for reason in report.by_reason)
     assert sum(report.by_reason.values()) >= report.dropped
     assert report.kept + report.dropped == sum(1 for _ in build.records(kept=False))
     closed = [event for event in events if isinstance(event, RoundClosed)]
     assert [event.round for event in closed] == list(range(1, report.rounds + 1))
-    assert (closed[-1].kept, closed[-1].missing) == (report.kept, report.missing)
-    assert summary(report)["missing"] == report.missing
+    # what a closed round says is missing is what the next one makes again
+    again = Counter(number for number, _, slot in slots_of(build) for _ in range(slot.forms.bit_count()))
+    assert [event.missing for event in closed] == [again[event.round + 1] for event in closed]
+    assert (closed[-1].kept, closed[-1].missing) == (report.kept, 0)
     assert verify(build.folder) == []
 
 
@@ -153,12 +156,12 @@ def test_a_closed_stratum_gets_no_more_slots(beyond, tmp_path):
         key = rounds[0].strata[slot.stratum].key
         standing.slots[key] += 50
         standing.attempted[key] += 150
-        standing.missing.append((key, slot, 1))
+        standing.missing[key, slot.ordinal] = Missing(0, 1)
     poor = strata[0].key
     for stratum in strata[1:]:
         standing.kept[stratum.key] = 10_000
     (tmp_path / "plan").mkdir()
-    made = plan_next(tmp_path, rounds, inventory, standing)
+    made = plan_next(tmp_path, rounds, inventory, replacements(inventory, standing))
     planned = [s for p in made.partitions for s in read_slots(tmp_path, made.number, p.row_group)]
     assert planned
     assert poor not in {made.strata[slot.stratum].key for slot in planned}
@@ -178,7 +181,7 @@ def test_what_stands_is_read_from_sealed_facts_only(beyond):
         lambda language: read_resources(shelves, language),
     )
     assert standing.kept.total() == build.report.kept
-    assert standing.asked == 90
+    assert sum(missing.forms.bit_count() for missing in standing.missing.values()) == build.report.missing
     rows = [record.scenario for record in build.records(kept=False)]
     assert all(isinstance(row, Scenario) for row in rows)
     assert standing.attempted.total() == len(rows)

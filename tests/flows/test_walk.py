@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from pathlib import Path
 
@@ -87,3 +88,29 @@ def test_a_limit_that_is_reached_stops_the_walk_and_drains(walk):
 def test_an_endpoint_that_refuses_ends_the_walk_after_what_is_in_flight(walk):
     with pytest.raises(AuthFailed, match="no key"):
         walk(AuthFailed("no key"))
+
+
+class Refusing:
+    """A line of which every event is refused at the same moment."""
+
+    async def live(self, event, partition):
+        await asyncio.sleep(0)
+        raise AuthFailed("no key")
+
+
+def test_no_error_of_a_walk_is_lost(events, tmp_path):
+    lost = []
+
+    async def run():
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: lost.append(context["message"]))
+        partition = OpenPartition(PlannedPartition("p-en-r0001-b00000", "en", 0, EVENTS, 3 * EVENTS), events)
+        walk = Walk(tmp_path, {"en": Refusing()}, stop=stop, listener=told.append, calls=lambda: 0, window=8)
+        with pytest.raises(AuthFailed, match="no key"):
+            await walk.run(iter([partition]))
+        gc.collect()
+
+    stop, told = Stop(), []
+    asyncio.run(run())
+    gc.collect()
+    assert lost == []
+    assert stop.why() == "no key"

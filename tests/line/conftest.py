@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 import synth
 from synth.ask import Asker, Role
-from synth.building.lines import open_line, open_recipe_suite
+from synth.building.lines import open_line, open_recipe_suite, seat
 from synth.content.shelves import Shelves
 from synth.models.base import Parameters, identity_of
 from synth.offline.embedded import OfflineModel, find_brief
@@ -70,7 +71,8 @@ def live():
         strata = strata_of(inventory)
         slots = [Slot(n, o, 0, every_form(inventory, s)) for o in range(ordinals) for n, s in enumerate(strata)]
         events = make_events(inventory, strata, slots)
-        roles = {name: Role(model, identity_of("offline", {}), Parameters()) for name in recipe.models.roles()}
+        seats = [seat(role, language) for role in recipe.models.roles() for language in recipe.languages]
+        roles = {name: Role(model, identity_of("offline", {}), Parameters()) for name in seats}
         asker, suite = Asker(roles), open_recipe_suite(inventory)
 
         async def all_of_them():
@@ -87,7 +89,7 @@ def live():
 @pytest.fixture
 def built(tmp_path, monkeypatch):
     """A function that builds with a model behind a server."""
-    monkeypatch.setenv("SYNTH_SETTINGS", str(tmp_path / "no-settings.yaml"))
+    monkeypatch.setenv("SYNTH_SETTINGS", os.devnull)
 
     def run(model, **settings):
         recipe = {"languages": ["en"], "families": ["burial_day_taken_back"], "quota": {"records": 12}, "tries": 1}

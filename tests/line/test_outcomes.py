@@ -147,7 +147,7 @@ def test_a_failure_that_names_another_beat_or_changes_nothing_is_left_out(script
 def test_a_label_whose_words_are_not_there_stays_without_evidence(scripted, live):
     def misquoted(program, _brief, answer):
         return (
-            {"labels": [{"field": "goal", "value": "complain", "quote": "nowhere"}]}
+            {"labels": [{"field": "goal", "value": "complain", "quote": "nowhere"}], "kind": "person"}
             if program == "annotate"
             else answer
         )
@@ -156,7 +156,8 @@ def test_a_label_whose_words_are_not_there_stays_without_evidence(scripted, live
     labels = [label for one in lived for label in one.annotations]
     assert labels
     assert {(label.field, label.value, label.evidence) for label in labels} == {("goal", "complain", ())}
-    assert {str(label.annotator_kind) for label in labels} == {"model"}
+    # whoever is asked as `offline` is a look-up, whatever the answer says of itself
+    assert {str(label.annotator_kind) for label in labels} == {"lookup"}
 
 
 def test_a_scene_that_a_filter_drops_is_not_paid_any_further(scripted, built):

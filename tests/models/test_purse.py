@@ -12,13 +12,13 @@ from synth.models.purse import Limits, Purse, Spent
 
 
 def test_a_settled_attempt_counts_what_it_used():
-    purse = Purse(before=Spent(calls=2, tokens_in=10, tokens_out=20))
+    purse = Purse()
     reservation = purse.reserve(1000, 5)
     assert (purse.in_flight, purse.reserved_tokens, purse.reserved_micro_units) == (1, 1000, 5)
     purse.settle(reservation, Usage(3, 4), 2)
     assert (purse.in_flight, purse.reserved_tokens, purse.reserved_micro_units) == (0, 0, 0)
     assert purse.run == Spent(1, 3, 4, 2)
-    assert purse.total == Spent(3, 13, 24, 2)
+    assert purse.run.tokens == 7
 
 
 def test_a_released_reservation_counts_nothing_and_is_given_back_once():
@@ -33,14 +33,12 @@ def test_a_released_reservation_counts_nothing_and_is_given_back_once():
 @pytest.mark.parametrize(
     ("limits", "name"),
     [
-        (Limits(max_calls=3), "max_calls = 3"),
-        (Limits(max_calls_run=1), "max_calls_run = 1"),
-        (Limits(max_tokens=39), "max_tokens = 39"),
-        (Limits(max_tokens_run=19), "max_tokens_run = 19"),
+        (Limits(max_calls=1), "max_calls = 1"),
+        (Limits(max_tokens=19), "max_tokens = 19"),
     ],
 )
 def test_a_limit_stops_before_what_is_in_flight_could_pass_it(limits, name):
-    purse = Purse(limits, before=Spent(2, 10, 10))
+    purse = Purse(limits)
     held = purse.reserve(10)
     with pytest.raises(IncompleteError, match=name) as caught:
         purse.reserve(10)
@@ -48,6 +46,17 @@ def test_a_limit_stops_before_what_is_in_flight_could_pass_it(limits, name):
     assert purse.in_flight == 1
     purse.release(held)
     purse.reserve(10)
+
+
+def test_the_next_purse_of_a_run_goes_on_counting():
+    spent = Spent()
+    for _ in range(2):
+        purse = Purse(Limits(max_calls=2), run=spent)
+        purse.settle(purse.reserve(10), Usage(1, 1))
+    with pytest.raises(IncompleteError, match="max_calls = 2"):
+        Purse(Limits(max_calls=2), run=spent).reserve(10)
+    spent.include(Spent(3, 1, 1))
+    assert spent == Spent(5, 3, 3)
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 2)), max_size=60), st.integers(1, 300), st.integers(1, 20))

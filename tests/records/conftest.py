@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Callable
@@ -14,13 +15,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import strategies as st
 
+from synth.models.base import Contract, Identity, Parameters, Response, Usage, make_request
+from synth.models.ledger import Ledger
 from synth.records.arrow import table_of
-from synth.records.labels import Action, Cue, Direction, Mechanism, Must, ReplyKind, Split
+from synth.records.labels import Action, Cue, Direction, Mechanism, Must, Outcome, ReplyKind, Split
 from synth.records.schema import (
     CueSpan,
     Edit,
     Fact,
     FactSpan,
+    Message,
     Reply,
     Scenario,
     Selection,
@@ -116,6 +120,26 @@ def rows() -> Rows:
     return Rows()
 
 
+def keep_answers(build: Path, *, frozen: str, left_open: str) -> None:
+    """Make a ledger of one shard that is frozen and one that is not, with an answer in each."""
+
+    async def run() -> None:
+        reply = Response("Hi", Outcome.OK, "m", None, None, Usage(3, 5))
+        with Ledger(build, "0001") as ledger:
+            for partition in (frozen, left_open):
+                asked = make_request(
+                    Identity("m", "local", ""),
+                    program="write",
+                    contract=Contract("scene", 1),
+                    messages=(Message("user", partition),),
+                    parameters=Parameters(),
+                )
+                await ledger.settle(partition, asked, reply)
+            assert await ledger.freeze(frozen)
+
+    asyncio.run(run())
+
+
 @pytest.fixture
 def clean_build(tmp_path: Path, rows: Rows) -> Path:
     """Give a complete build of two parts and an empty one, in a folder whose name is hard on globs."""
@@ -133,7 +157,7 @@ def clean_build(tmp_path: Path, rows: Rows) -> Path:
     write_bytes(build / "recipe.yaml", b"name: a recipe\n")
     write_bytes(build / "plan" / "round-0001.parquet", b"not a table of ours")
     write_json(build / "runs" / "0001.json", {"cost": 0})
-    write_bytes(build / "ledger" / "p-en.sqlite", b"changes by itself")
+    keep_answers(build, frozen="p-en-r0001-b00000", left_open="p-hi-r0001-b00000")
     write_bytes(build / "reviews" / "1.parquet", b"changes by itself")
     write_bytes(build / "report.html", b"<html>")
     write_bytes(build / ".lock", b"")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +41,7 @@ RECORDED = (
     COMMIT,
     f"{PART}/scenarios.parquet",
     f"{PART}/replies.parquet",
+    "ledger/p-en-r0001-b00000.sqlite",
     "parts/p-ja-r0001-b00000/commit.json",
     "manifest.json",
     "plan/round-0001.parquet",
@@ -97,11 +101,85 @@ def test_a_foreign_file_is_found(clean_build: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["ledger/a.sqlite-wal", "runs/2.json", "reviews/2.parquet", "report.html", "build.lock"]
+    "path", ["ledger/p-hi-r0001-b00000.sqlite-shm", "runs/0002.json", "reviews/2.parquet", "report.html", ".lock"]
 )
 def test_what_changes_by_itself_is_no_fault(clean_build: Path, path: str) -> None:
-    write_bytes(clean_build / path, b"new")
+    write_bytes(clean_build / path, b"{}")
     assert verify(clean_build) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("ledger/note.txt", "ledger/gone.sqlite-wal", "runs/2.json", "runs/0002.txt", "runs/a/0002.json"),
+        *("build.lock", "parts/.lock", "plan/.lock"),
+    ],
+)
+def test_a_foreign_file_is_found_where_files_come_and_go(clean_build: Path, path: str) -> None:
+    write_bytes(clean_build / path, b"{}")
+    (fault,) = verify(clean_build)
+    assert fault.path == path
+
+
+def test_a_run_that_is_no_json_is_found(clean_build: Path) -> None:
+    write_bytes(clean_build / "runs" / "0001.json", b'{"cut')
+    (fault,) = verify(clean_build)
+    assert fault.path == "runs/0001.json"
+    assert "no JSON" in fault.what
+
+
+FROZEN, OPEN = "ledger/p-en-r0001-b00000.sqlite", "ledger/p-hi-r0001-b00000.sqlite"
+
+
+def test_the_manifest_lists_the_ledger(clean_build: Path) -> None:
+    listed = json.loads((clean_build / "manifest.json").read_bytes())["ledger"]
+    data = (clean_build / FROZEN).read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    assert listed == {
+        "p-en-r0001-b00000.sqlite": {"answers": 1, "bytes": len(data), "sha256": digest},
+        "p-hi-r0001-b00000.sqlite": {"answers": 1},
+    }
+
+
+@pytest.mark.parametrize("path", [FROZEN, OPEN])
+def test_a_missing_shard_of_the_ledger_is_found(clean_build: Path, path: str) -> None:
+    (clean_build / path).unlink()
+    (fault,) = verify(clean_build)
+    assert (fault.path, fault.what) == (path, "the file is missing, and the manifest lists it")
+
+
+def test_an_open_shard_may_grow_and_never_shrinks(clean_build: Path) -> None:
+    with contextlib.closing(sqlite3.connect(clean_build / OPEN)) as connection:
+        names = "program, contract, draw, outcome, text, tokens_in, tokens_out, run"
+        copied = f"insert into answers (key, {names}) select x'00', {names} from answers"
+        connection.execute(copied)
+        connection.commit()
+        assert verify(clean_build) == []
+        connection.execute("delete from answers")
+        connection.commit()
+    (fault,) = verify(clean_build)
+    assert (fault.path, fault.what) == (OPEN, "0 answers stand where 1 were")
+
+
+@pytest.mark.parametrize("path", [OPEN, "ledger/p-new.sqlite"])
+def test_a_shard_without_a_digest_is_checked_as_a_database(clean_build: Path, path: str) -> None:
+    (clean_build / path).write_bytes(b"not a database" * 400)
+    (fault,) = verify(clean_build)
+    assert fault.path == path
+    assert "not a database" in fault.what
+
+
+def test_a_torn_page_of_an_open_shard_is_found(clean_build: Path) -> None:
+    data = bytearray((clean_build / OPEN).read_bytes())
+    data[4096:8192] = bytes(4096)
+    (clean_build / OPEN).write_bytes(data)
+    assert OPEN in {fault.path for fault in verify(clean_build)}
+
+
+def test_a_ledger_without_a_manifest_is_checked_too(clean_build: Path) -> None:
+    (clean_build / "manifest.json").unlink()
+    (clean_build / OPEN).write_bytes(b"not a database" * 400)
+    assert {fault.path for fault in verify(clean_build)} == {"manifest.json", OPEN}
 
 
 def test_a_leftover_is_found(clean_build: Path) -> None:
