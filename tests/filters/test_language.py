@@ -21,7 +21,7 @@ from synth.filters.language import (
 )
 from synth.records.schema import LanguageSpan
 
-TATOEBA = Path("/work/shared/data/tatoeba_lid.parquet")
+TATOEBA = Path(__file__).resolve().parents[3] / "shared" / "data" / "tatoeba_lid.parquet"
 ENGLISH = "I had told you about the burial in March, and nobody said a word to me."
 SPANISH = "Se lo dije en marzo, y nadie me contestó nada en todo este tiempo."
 
