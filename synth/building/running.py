@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from synth.building.close import close_build, write_run
 from synth.building.folder import bind, check_pinned, locked, write_recipe
@@ -69,7 +68,7 @@ def run_build(
 ) -> Report:
     """Build, or go on building, in `folder`; give the run's report.
 
-    Must be called outside a running event loop (see `synth.api.build` for callers inside one).
+    Must be called outside a running event loop (`synth.build` serves callers inside one).
 
     Raises:
         IncompleteError: a deadline, a budget or a request to stop ended the run before the quota was met.
@@ -173,7 +172,7 @@ class _Run:
             self._spread([Task(folders[0], self.recipe, folders[1], made.number, planned) for planned in todo])
             return
         partitions = (open_partition(self.folder, inventory, made, planned) for planned in todo)
-        _run_loop(self._live(inventory, partitions))
+        asyncio.run(self._live(inventory, partitions))
 
     def _spread(self, tasks: list[Task]) -> None:
         for one in make_all(tasks, self.settings.workers):
@@ -260,7 +259,3 @@ class _Run:
         report.met, report.missing = closed.met, closed.missing
         report.kept, report.dropped = closed.kept, closed.dropped
         self.report.by_reason, self.report.rounds = closed.by_reason, len(rounds)
-
-
-def _run_loop(work: Any) -> None:
-    asyncio.run(work)
