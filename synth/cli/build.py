@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from synth.recipe import Recipe
 
 _MOST_WORKERS: Final = 8
+_WORTH_SPREADING: Final = 2_000
+"""Records below which a worker's start (reading content, loading models) costs more than it saves (benchmarks/offline.py)."""
 _THREAD: Final = "synth-build"
 _PATIENCE: Final = 5.0
 
@@ -42,7 +44,10 @@ _PATIENCE: Final = 5.0
     "--endpoint", "endpoints", multiple=True, metavar="ALIAS=URL[,KEYVAR]", help="Where an alias is (repeatable)."
 )
 @click.option(
-    "--workers", metavar="N", type=click.IntRange(1, 256), help="Processes for work without calls [CPUs, at most 8]."
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    help="Processes for work without calls [1; from 2,000 records CPUs, at most 8].",
 )
 @click.option(
     "--max-in-flight", metavar="N", type=click.IntRange(1, 4096), default=32, show_default=True, help="Calls at a time."
@@ -101,6 +106,8 @@ def default_workers(recipe: Recipe, endpoints: Any) -> int:
     from synth.building.lines import embedded
 
     if not all(embedded(name, endpoints) for name in recipe.models.roles().values()):
+        return 1
+    if recipe.quota.records < _WORTH_SPREADING:
         return 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(_MOST_WORKERS, usable)
