@@ -16,6 +16,7 @@ from synth.building.admission import ResourcesOf, judged_round, set_path
 from synth.building.judging import Judged, judge, read_candidates, read_verdicts, selections
 from synth.filters.base import OpenSuite
 from synth.planning.rounds import Round
+from synth.recipe import Recipe
 from synth.records.arrow import table_of
 from synth.records.durable import write_json
 from synth.records.manifest import write_manifest
@@ -47,13 +48,14 @@ class Closed:
 
 
 def close_build(
-    build: Path, rounds: Sequence[Round], suite: OpenSuite, resources_of: ResourcesOf, *, complete: bool, wanted: int
+    build: Path, rounds: Sequence[Round], suite: OpenSuite, resources_of: ResourcesOf, *, complete: bool, recipe: Recipe
 ) -> Closed:
     """Write select.parquet and manifest.json from what is sealed; give what is kept and dropped.
 
-    `complete` says that nothing more is due, `wanted` how many records the quota asks for: the manifest holds both, with what is kept and missing. Rows of a
-    round that is not closed yet stand in select.parquet without the set sieves' word.
+    `complete` says that nothing more is due. The manifest holds it, how many records the quota asks for, what is kept and missing, and which built-in files
+    the recipe replaces. Rows of a round that is not closed yet stand in select.parquet without the set sieves' word.
     """
+    wanted = recipe.quota.records
     kept: Counter[bool] = Counter()
     reasons: Counter[str] = Counter()
     slices = _slices(build, rounds, suite, resources_of, kept, reasons)
@@ -61,7 +63,8 @@ def close_build(
     closed = Closed(wanted, kept[True], kept[False], dict(sorted(reasons.items())))
     spoken = sorted({planned.language for made in rounds for planned in made.partitions})
     figures = {"wanted": wanted, "kept": closed.kept, "missing": closed.missing, "met": closed.met}
-    write_manifest(build, complete=complete, extra=figures | {"suite": suite.digest_of(spoken)})
+    told = {"suite": suite.digest_of(spoken), "overrides": sorted(recipe.overrides)}
+    write_manifest(build, complete=complete, extra={**figures, **told})
     return closed
 
 

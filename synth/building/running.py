@@ -254,7 +254,7 @@ class _Run:
         rounds = read_rounds(self.folder)
         report = self.report
         closed = close_build(
-            self.folder, rounds, self.suite, self.resources_of, complete=report.complete, wanted=report.wanted
+            self.folder, rounds, self.suite, self.resources_of, complete=report.complete, recipe=self.recipe
         )
         report.met, report.missing = closed.met, closed.missing
         report.kept, report.dropped = closed.kept, closed.dropped

@@ -48,7 +48,7 @@ def close(folder: Path, overlays: tuple[str, ...] = ()) -> None:
         rounds = read_rounds(folder)
         complete = _was_complete(folder) and all(sealed(folder, made) for made in rounds)
         resources_of = cache(lambda language: read_resources(shelves, language))
-        close_build(folder, rounds, suite, resources_of, complete=complete, wanted=recipe.quota.records)
+        close_build(folder, rounds, suite, resources_of, complete=complete, recipe=recipe)
 
 
 def _was_complete(folder: Path) -> bool:

@@ -117,7 +117,3 @@ class Shelves:
             known = [n.removeprefix(folder) for n in self._files if n.startswith(folder)]
             raise ContentError(f"there is no {name}", hint=nearest(name.removeprefix(folder), known))
         return self._files[name]
-
-    def replaced(self) -> tuple[str, ...]:
-        """Give the built-in files that an overlay replaces."""
-        return tuple(sorted(self.overrides))

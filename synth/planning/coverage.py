@@ -12,7 +12,7 @@ import numpy as np
 
 from synth.planning.casting import Slot, cast
 from synth.planning.inventory import Inventory
-from synth.planning.rounds import fresh_slots
+from synth.planning.rounds import fresh_slots, whole_forms
 from synth.planning.strata import Stratum, allocate, strata_of
 from synth.records.labels import PowerForm
 from synth.statistics import cramers_v
@@ -62,12 +62,13 @@ class _Tally:
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
         self.tables: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
         self.per_stratum = np.zeros(len(strata), dtype=np.int64)
+        self.forms = {name: whole_forms(inventory, name) for name in inventory.families}
         self.events = self.records = 0
 
     def add(self, slots: Sequence[Slot]) -> None:
         """Add a chunk of slots; an event counts once for each of its forms."""
         made = cast(self.inventory, self.strata, slots)
-        bits = np.array([slot.forms for slot in slots]) & self._able(made["family"])
+        bits = np.array([slot.forms for slot in slots]) & self._wanted(made["family"])
         forms = sum((bits >> n) & 1 for n in range(len(PowerForm)))
         self.events += len(slots)
         self.records += int(forms.sum())
@@ -80,11 +81,8 @@ class _Tally:
             # events and not records: the forms of an event share its draws, and repeating them would feign evidence
             self.tables[one, other].update(zip(made[one].tolist(), made[other].tolist(), strict=True))
 
-    def _able(self, families: Iterable[str]) -> object:
-        from synth.planning.rounds import whole_forms
-
-        known = {name: whole_forms(self.inventory, name) for name in self.inventory.families}
-        return np.array([known[name] for name in families])
+    def _wanted(self, families: Iterable[str]) -> np.ndarray:
+        return np.array([self.forms[name] for name in families])
 
     def coverage(self) -> Coverage:
         """Give what was added up."""

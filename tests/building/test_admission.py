@@ -103,9 +103,7 @@ def test_standing_goes_on_from_the_rounds_that_it_has_counted(built):
 
 def test_closing_again_writes_the_same_bytes(built):
     before = (built.folder / SELECT).read_bytes()
-    closed = close_build(
-        built.folder, built.rounds, built.suite, built.resources_of, complete=True, wanted=RECIPE.quota.records
-    )
+    closed = close_build(built.folder, built.rounds, built.suite, built.resources_of, complete=True, recipe=RECIPE)
     assert (closed.kept, closed.dropped) == (built.report.kept, built.report.dropped)
     assert (built.folder / SELECT).read_bytes() == before
 

@@ -41,7 +41,7 @@ def test_replacing_a_built_in_file_needs_saying_so(overlay) -> None:
     with pytest.raises(ContentError, match=r"overrides: \[templates/prompts/write.md\]"):
         overlay(files)
     shelves = overlay(files, ("templates/prompts/write.md",))
-    assert shelves.replaced() == ("templates/prompts/write.md",)
+    assert shelves.file("templates/prompts/write.md").layer != "built-in"
     assert shelves.file("templates/prompts/write.md").text() == "---\n"
 
 

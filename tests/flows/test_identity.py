@@ -12,6 +12,7 @@ from synth.building.folder import fork
 from synth.content.shelves import Shelves
 from synth.errors import IdentityError, IncompleteError, LockedError, UsageError
 from synth.events import EventLived
+from synth.records.manifest import read_manifest
 from synth.records.verification import verify
 
 PROMPT = "templates/prompts/write.md"
@@ -38,6 +39,14 @@ def page(tmp_path, recipe):
         return folder / "recipe.yaml"
 
     return write
+
+
+def test_a_replaced_built_in_file_is_listed_in_the_manifest(page, tmp_path):
+    one = {"languages": ["en"], "quota": {"records": 3}}
+    synth.build(page({PROMPT: lambda text: text + "\nBe brief.\n"}, **one), tmp_path / "replaced")
+    synth.build(page(**one), tmp_path / "plain")
+    assert read_manifest(tmp_path / "replaced")["overrides"] == [PROMPT]
+    assert read_manifest(tmp_path / "plain")["overrides"] == []
 
 
 @pytest.mark.parametrize(
