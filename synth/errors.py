@@ -11,6 +11,8 @@ SynthError
 ├── AttemptError              one attempt at one question failed; `ask` decides what follows
 │   ├── RateLimited           wait, then try again (retry_after in seconds, if told)
 │   ├── Transient             the transport failed; try again
+│   │   ├── FormRefused       the endpoint takes the question in another form only; the lane has learned it
+│   │   └── JobLost           a provider ended a job without an answer; the question is asked anew
 │   └── BadRequest            the endpoint will never take this question
 ├── IncompleteError           exit 3: budget, deadline or a pending job stopped the run
 ├── FaultError                exit 1: a gate, check or verification found faults
@@ -35,8 +37,10 @@ __all__ = [
     "ContentError",
     "DamagedError",
     "FaultError",
+    "FormRefused",
     "IdentityError",
     "IncompleteError",
+    "JobLost",
     "LockedError",
     "Place",
     "ProviderError",
@@ -127,7 +131,19 @@ class RateLimited(AttemptError):
 
 
 class Transient(AttemptError):
-    """The transport failed; the same question may be sent again."""
+    """The transport failed; the same question may be sent again. `may_be_paid`: the endpoint may have answered, and charged, before it failed."""
+
+    def __init__(self, message: str, *, may_be_paid: bool = False) -> None:
+        super().__init__(message)
+        self.may_be_paid = may_be_paid
+
+
+class FormRefused(Transient):
+    """The endpoint does not take this form of question (a JSON schema, say); the lane has learned it, so the question can be sent again at once."""
+
+
+class JobLost(Transient):
+    """A provider ended a job without an answer (it expired, or was cancelled); the question can be asked anew."""
 
 
 class BadRequest(AttemptError):

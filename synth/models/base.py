@@ -14,7 +14,7 @@ import importlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, cast, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -32,7 +32,14 @@ DEFAULT_MAX_TOKENS: Final = 4096
 """What a question without `max_tokens` is reserved for in the worst case."""
 
 _GROUP: Final = "synth.models"
-_BUILT_IN: Final = {OFFLINE: "synth.offline.embedded:open_model", "wire": "synth.models.wire:open_model"}
+_BUILT_IN: Final = {
+    OFFLINE: "synth.offline.embedded:open_model",
+    "wire": "synth.models.wire:open_model",
+    "responses": "synth.models.direct:open_model",
+    "batch": "synth.models.batch:open_model",
+    "router": "synth.models.router:open_model",
+    "local": "synth.models.local:open_model",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class Endpoint:
     """Where a person reaches a model: their own setting, never part of a recipe.
 
     `timeout` is in seconds, for one attempt. `terms`, `licence` and `family` are what the person states of the model: rows carry them.
+    `lane` names the way to it (an entry point of `synth.models`): `wire` and `batch` and `responses` need a URL; `router` needs `provider`, a name of
+    litellm's; `local` needs `folder`, where the GGUF files lie. `form` fixes the response format (schema, json, plain); empty learns it.
     """
 
     alias: str
@@ -50,6 +59,10 @@ class Endpoint:
     terms: str = ""
     licence: str = ""
     family: str = ""
+    lane: str = "wire"
+    provider: str = ""
+    folder: str = ""
+    form: str = ""
 
 
 def is_plain_url(url: str) -> bool:
@@ -75,10 +88,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The form of answer a program asks for; the version is an integer that we own and raise by hand."""
+    """The form of answer a program asks for; the version is an integer that we own and raise by hand.
+
+    `schema` gives the form as JSON Schema, for endpoints that take one: it helps the model and is in no key, for it is generated.
+    """
 
     name: str
     version: int
+    schema: Callable[[], Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +125,29 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens read and written."""
+    """Tokens read and written; of those read, how many came from the provider's prompt cache."""
 
     tokens_in: int
     tokens_out: int
+    tokens_cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an endpoint says that it allows of one thing a minute (requests, or tokens): the limit, and what is left of it."""
+
+    limit: int | None = None
+    left: int | None = None
+    resets_in: float | None = None
+    """Seconds until the whole limit is there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What an endpoint's headers say of its limits."""
+
+    requests: Allowance = Allowance()
+    tokens: Allowance = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +160,8 @@ class Response:
     fingerprint: str | None
     request_id: str | None
     usage: Usage
+    rates: Rates | None = field(default=None, compare=False)
+    """What the endpoint said of its limits beside the answer; never kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +198,31 @@ class PureModel(Model, Protocol):
 
     def answer(self, request: Request) -> Response:
         """Give the answer; raises BadRequest where the messages are not for it."""
+
+
+@runtime_checkable
+class LaterModel(Model, Protocol):
+    """A model that answers later: `attempt` gives a `Pending`, and `fetch` what has become of it."""
+
+    async def fetch(self, request: Request, job: str) -> Response | Pending:
+        """Give the answer under a job, or the job again while it is not there.
+
+        Raises:
+            JobLost: The provider ended the job without an answer; the question can be asked anew.
+            BadRequest: The provider refused this question of the job for good.
+            AttemptError, ProviderError: As `attempt` does; the job stands.
+        """
+
+
+@runtime_checkable
+class LearningModel(Model, Protocol):
+    """A model whose lane learns how its endpoint wants to be asked, so that the next run need not learn it again."""
+
+    def habits(self) -> Mapping[str, str]:
+        """Give what was learned, as plain names and values."""
+
+    def recall(self, habits: Mapping[str, str]) -> None:
+        """Take what an earlier run learned; what is not understood is passed over."""
 
 
 Lane = Callable[[str, Mapping[str, Endpoint]], Model]
@@ -284,15 +347,16 @@ def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> Model:
     """Give the model of that name.
 
     `offline` is the embedded model, or whatever serves it where an endpoint of that alias has a URL; `<alias>/<model>`
-    goes over the wire to the alias's URL, or to the lane of that name where there is no such endpoint.
+    goes by the lane of the alias's endpoint (over the wire to its URL unless it says otherwise), or to the lane of that
+    name where there is no such endpoint.
 
     Raises:
         UsageError: The name has the wrong form, or nothing is known under its alias.
     """
     alias = identity_of(name, endpoints).endpoint_alias
     endpoint = endpoints.get(alias)
-    if endpoint is not None and endpoint.url is not None:
-        return _lane("wire")(name, endpoints)
+    if endpoint is not None and (endpoint.url is not None or endpoint.lane != "wire"):
+        return _lane(endpoint.lane)(name, endpoints)
     if alias != OFFLINE and alias not in _lanes():
         raise UsageError(
             f"no endpoint with a URL has the alias {alias!r} (model {name!r})",
@@ -315,5 +379,7 @@ def _lane(name: str) -> Lane:
     point = _lanes().get(name)
     if point is not None:
         return cast("Lane", point.load())
+    if name not in _BUILT_IN:
+        raise UsageError(f"there is no lane {name!r}", hint=nearest(name, {*_BUILT_IN, *_lanes()}))
     module, _, attribute = _BUILT_IN[name].partition(":")
     return cast("Lane", getattr(importlib.import_module(module), attribute))
