@@ -52,13 +52,13 @@ def clocked_line(spent: Counter[str], live: Callable[..., Any]) -> Callable[...,
 
 def clock_stages() -> Counter[str]:
     """Put clocks on the stages of a build in this process; give what they show."""
-    from synth.building import running, walk
+    from synth.building import calling, running, walk
     from synth.line import stages
 
     spent: Counter[str] = Counter()
     watched = [
         (running, "take_stock", "content"),
-        (running, "open_crew", "content"),
+        (calling, "open_crew", "content"),
         (running, "plan_next", "plan"),
         (running, "open_partition", "plan"),
         (stages, "run_stage", "filters"),

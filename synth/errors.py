@@ -117,9 +117,13 @@ class BreakerOpen(ProviderError):
 
 
 class AttemptError(SynthError):
-    """One attempt at one question failed; `ask` decides what follows."""
+    """One attempt at one question failed; `ask` decides what follows. `may_be_paid`: the endpoint may have answered, and charged, before it failed."""
 
     exit_code = 4
+
+    def __init__(self, message: str, *, may_be_paid: bool = False) -> None:
+        super().__init__(message)
+        self.may_be_paid = may_be_paid
 
 
 class RateLimited(AttemptError):
@@ -131,11 +135,7 @@ class RateLimited(AttemptError):
 
 
 class Transient(AttemptError):
-    """The transport failed; the same question may be sent again. `may_be_paid`: the endpoint may have answered, and charged, before it failed."""
-
-    def __init__(self, message: str, *, may_be_paid: bool = False) -> None:
-        super().__init__(message)
-        self.may_be_paid = may_be_paid
+    """The transport failed; the same question may be sent again."""
 
 
 class FormRefused(Transient):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from synth.content.reading import Written, check, parse
 from synth.content.shelves import Shelves
@@ -52,12 +52,16 @@ class Replies(Written):
 
 
 class Models(Written):
-    """Who writes, and who annotates blind: `offline`, or the alias of an endpoint and a model (`mine/llama-70b`)."""
+    """Who writes, who annotates blind, and who judges: `offline`, or the alias of an endpoint and a model (`mine/llama-70b`).
+
+    Judges answer filters and programs that ask; none does yet, so a judge is opened, asked nothing and decides no row.
+    """
 
     writer: str = Field(default="offline", pattern=_MODEL)
     annotators: tuple[str, ...] = Field(default=("offline",), max_length=8)
+    judges: tuple[str, ...] = Field(default=(), max_length=4)
 
-    @field_validator("annotators")
+    @field_validator("annotators", "judges")
     @classmethod
     def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         import re
@@ -68,8 +72,20 @@ class Models(Written):
         return value
 
     def roles(self) -> dict[str, str]:
-        """Give every role and the model that plays it."""
-        return {"writer": self.writer} | {f"annotator-{n}": name for n, name in enumerate(self.annotators, 1)}
+        """Give every role and the model that plays it: writer, annotator-1 ..., judge-1 ..."""
+        return {"writer": self.writer} | self.annotator_roles() | _numbered("judge", self.judges)
+
+    def annotator_roles(self) -> dict[str, str]:
+        """Give the roles of those who annotate."""
+        return _numbered("annotator", self.annotators)
+
+    def asked(self) -> dict[str, str]:
+        """Give the roles that are asked something, and so decide rows: all but the judges."""
+        return {"writer": self.writer} | self.annotator_roles()
+
+
+def _numbered(kind: str, names: Sequence[str]) -> dict[str, str]:
+    return {f"{kind}-{n}": name for n, name in enumerate(names, 1)}
 
 
 class Sampling(Written):
@@ -119,10 +135,13 @@ class Recipe(Written):
 
     @field_validator("sampling")
     @classmethod
-    def _roles(cls, value: dict[str, Sampling]) -> dict[str, Sampling]:
+    def _of_roles(cls, value: dict[str, Sampling], info: ValidationInfo) -> dict[str, Sampling]:
+        models: Models | None = info.data.get("models")
+        if models is None:
+            return value  # it has a fault of its own, which is told
         for role in value:
-            if role != "writer" and not role.startswith("annotator-"):
-                raise ValueError(f"{role!r} is no role; valid: writer, annotator-1, annotator-2, ...")
+            if role not in (known := models.roles()):
+                raise ValueError(f"{role!r} is no role of this recipe; {nearest(role, known)}")
         return value
 
     @property

@@ -9,17 +9,28 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from synth.ask import Answer, Asker, Parsed, PendingError, Retry, Role, open_role
-from synth.errors import AuthFailed, BadRequest, BreakerOpen, IncompleteError, RateLimited, Transient, UsageError
-from synth.models.base import Contract, Endpoint, Identity, Parameters, Pending, Response, Usage, estimate_tokens
+from synth.errors import (
+    AuthFailed,
+    BadRequest,
+    BreakerOpen,
+    FormRefused,
+    IncompleteError,
+    JobLost,
+    RateLimited,
+    Transient,
+    UsageError,
+)
+from synth.models.base import Contract, Endpoint, Identity, Parameters, Pending, Response, Usage
 from synth.models.ledger import Ledger, statistics
 from synth.models.purse import Limits, Purse
+from synth.models.tokens import estimate_tokens
 from synth.offline.serve import Server
 from synth.records.labels import Outcome
 from synth.records.schema import Call, Message
 
 PART = "p-en-r0001-b00000"
 CONTRACT = Contract("scene", 1)
-AT_ONCE = Retry(first_wait=0.0, longest_wait=0.0)
+AT_ONCE = Retry(patience=0.0, first_wait=0.0, longest_wait=0.0)
 IDENTITY = Identity("m", "local", "")
 
 
@@ -166,17 +177,23 @@ def test_what_outlives_its_tries_is_transient_and_stays_open(tmp_path, error):
     assert (purse.run.calls, purse.in_flight) == (6, 0)
 
 
-def test_waits_grow_with_full_jitter_and_retry_after_is_honoured_by_all():
+def test_waits_grow_with_full_jitter_on_top_of_what_the_endpoint_asks_for():
     slept = Slept()
-    model = Scripted(Transient("a"), Transient("b"), RateLimited("c", retry_after=30.0), "done")
-    subject = asker(model, retry=Retry(first_wait=1.0, longest_wait=8.0), sleep=slept)
+    model = Scripted(Transient("a"), Transient("b"), RateLimited("c", retry_after=5.0), "done")
+    subject = asker(model, retry=Retry(patience=0.0, first_wait=1.0, longest_wait=8.0), sleep=slept)
     assert ask(subject).text == "done"
-    first, second, third, pause = slept.times
+    first, second, third = slept.times
     assert 0 <= first <= 1
     assert 0 <= second <= 2
-    assert 30 <= third <= 34
-    # the sleep only remembered, so the endpoint's pause is still on for the next attempt
-    assert 29 < pause <= 31
+    assert 5 <= third <= 9
+
+
+def test_a_form_that_was_learned_and_a_lost_job_are_asked_again_at_once():
+    slept = Slept()
+    model = Scripted(FormRefused("no schema"), FormRefused("no JSON mode"), JobLost("expired"), "done")
+    assert ask(asker(model, retry=Retry(), sleep=slept)).text == "done"
+    assert slept.times[:2] == [0.0, 0.0]
+    assert len(slept.times) == 3
 
 
 def test_a_pause_past_the_deadline_ends_the_question_at_once():
@@ -409,7 +426,8 @@ def test_a_flaky_endpoint_over_real_http_gives_every_answer_once(tmp_path):
         text = body["messages"][0]["content"]
         served[text] += 1
         if served[text] < 3:
-            return web.json_response({}, status=503 if served[text] == 1 else 429, headers={"Retry-After": "0"})
+            told = {} if served[text] == 1 else {"Retry-After": "0"}
+            return web.json_response({}, status=503 if served[text] == 1 else 429, headers=told)
         message = {"role": "assistant", "content": json.dumps({"a": int(text) + 1})}
         return web.json_response({"model": "m", "choices": [{"finish_reason": "stop", "message": message}]})
 
@@ -448,19 +466,23 @@ class Stopping:
 
 
 @pytest.mark.parametrize("pure", [True, False])
-def test_once_a_stop_is_wanted_nothing_more_is_asked(pure):
+def test_once_a_stop_is_wanted_nothing_more_is_asked(pure, tmp_path):
     model, purse = Scripted("yes", pure=pure), Purse()
-    subject = asker(model, purse=purse, stop=Stopping(3))
 
     async def run():
-        asked = [subject.ask("writer", **question(str(number))) for number in range(8)]
-        return await asyncio.gather(*asked, return_exceptions=True)
+        with Ledger(tmp_path, "run") as ledger:
+            stop = lambda: "the deadline has come" if len(model.requests) == 3 else ""  # noqa: E731
+            subject = asker(model, purse=purse, ledger=ledger, stop=stop, max_in_flight=1)
+            asked = [subject.ask("writer", **question(str(number))) for number in range(8)]
+            return await asyncio.gather(*asked, return_exceptions=True)
 
     found = asyncio.run(run())
     assert [isinstance(one, Answer) for one in found] == [True] * 3 + [False] * 5
     assert {str(one.message) for one in found[3:]} == {"the deadline has come"}
     assert {type(one) for one in found[3:]} == {IncompleteError}
     assert (len(model.requests), purse.run.calls, purse.in_flight) == (3, 3, 0)
+    # what was claimed and never sent is in no account
+    assert statistics(tmp_path)["in_flight"] == 0
 
 
 def test_what_the_ledger_knows_is_given_after_a_stop_too(tmp_path):
@@ -486,8 +508,8 @@ def test_a_wait_ends_when_a_stop_is_wanted():
 def test_a_wait_is_as_long_as_it_was_asked_to_be_where_nobody_stops():
     slept, model = Slept(), Scripted(RateLimited("slow", retry_after=3.2), "late")
     assert ask(asker(model, sleep=slept, stop=lambda: "")).text == "late"
-    # once for the question that was refused, once for the pause of its endpoint
-    assert 6.2 < sum(slept.times) <= 6.5
+    assert sum(slept.times) == pytest.approx(3.2)
+    assert max(slept.times) <= 0.5
 
 
 def test_a_question_that_its_endpoint_will_never_take_leaves_its_call(tmp_path):

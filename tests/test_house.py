@@ -21,7 +21,7 @@ SOURCES = sorted((ROOT / "synth").rglob("*.py"))
 CONTENT = ("personas", "templates", "filters")
 HEAVY = frozenset(
     {"aiohttp", "datasets", "dspy", "filelock", "json_repair", "langdetect", "litellm"}
-    | {"openai", "pandas", "py3langid", "ray", "tenacity"}
+    | {"openai", "pandas", "py3langid", "ray", "tenacity", "xllamacpp"}
 )
 ON_HELP = HEAVY | {"numpy", "pyarrow", "pydantic_core"}
 """What `synth --help` and `import synth` do not wait for."""

@@ -67,6 +67,16 @@ def test_every_setting_is_in_the_digest():
         ("languages: [en]\nquota: {records: 0}\n", "quota.records"),
         ("languages: [en]\nquota: {records: 3}\ncross: [family]\n", "cross names language"),
         ("languages: [en]\nquota: {records: 3}\nsampling: {judge: {}}\n", "'judge' is no role"),
+        ("languages: [en]\nquota: {records: 3}\nsampling: {annotator-2: {}}\n", "did you mean 'annotator-1'? valid"),
+        ("languages: [en]\nquota: {records: 3}\nsampling: {judge-1: {}}\n", "valid: annotator-1, writer"),
+        (
+            "languages: [en]\nquota: {records: 3}\nmodels: {judges: [a/b]}\nsampling: {judge-2: {}}\n",
+            "recipe.yaml:4:1: sampling: 'judge-2' is no role of this recipe; did you mean 'judge-1'?",
+        ),
+        ("languages: [en]\nquota: {records: 3}\nmodels: {judges: [x]}\n", "neither `offline` nor"),
+        ("languages: [en]\nquota: {records: 3}\nmodels: {judges: [a/b, a/c, a/d, a/e, a/f]}\n", "at most 4"),
+        ("languages: [en]\nquota: {records: 3}\nmodels: {judge: a/b}\n", "did you mean 'judges'"),
+        ("languages: [en]\nquota: {records: 3}\nmodels: {writer: x}\nsampling: {judge-1: {}}\n", "models.writer"),
         ("languages: [en]\nquota: {records: 3}\nmodels: {annotators: ['http://x']}\n", "neither `offline` nor"),
         ("languages: [en]\nquota: {records: 3}\nsplits: {test: [a], validation: [a]}\n", "a cannot be held out"),
         ("languages: [en]\nlanguages: [ja]\nquota: {records: 3}\n", "recipe.yaml:2"),
@@ -103,3 +113,29 @@ def test_a_mapping_has_no_place_to_point_at():
     with pytest.raises(RecipeError) as caught:
         Recipe.of({"languages": ["en"]})
     assert str(caught.value) == "quota is missing"
+
+
+def test_every_role_has_a_name_and_judges_are_not_asked():
+    models = {"writer": "a/w", "annotators": ["a/x", "offline"], "judges": ["a/y", "b/z"]}
+    recipe = Recipe.of(LEAST | {"models": models, "sampling": {"judge-2": {"temperature": 0}, "annotator-2": {}}})
+    writers = {"writer": "a/w", "annotator-1": "a/x", "annotator-2": "offline"}
+    assert recipe.models.asked() == writers
+    assert recipe.models.roles() == writers | {"judge-1": "a/y", "judge-2": "b/z"}
+    assert Recipe.of(recipe.model_dump(mode="json")) == recipe
+
+
+def test_a_judge_decides_no_row_yet():
+    from synth.building.lines import line_parts, open_crew
+    from synth.models.base import Endpoint
+    from synth.planning.inventory import take_stock
+
+    endpoints = {"b": Endpoint("b", "http://127.0.0.1:9/v1", "", None)}
+    small = LEAST | {"families": ["file_lost_again"]}
+    plain = take_stock(Recipe.of(small), Shelves())
+    judged = {"models": {"judges": ["b/z"]}, "sampling": {"judge-1": {"temperature": 0}}}
+    with_judge = take_stock(Recipe.of(small | judged), Shelves())
+    assert line_parts(plain, "en", endpoints) == line_parts(with_judge, "en", endpoints)
+    crew = open_crew(with_judge, endpoints)
+    assert set(crew.roles) == {"writer@en", "annotator-1@en", "judge-1@en"}
+    assert crew.roles["judge-1@en"].parameters.temperature == 0
+    assert not crew.pure

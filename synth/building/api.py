@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synth.building.close import SELECT
-from synth.building.estimate import Estimate, estimate
+from synth.building.estimate import Cost, Estimate, cost_of, estimate
 from synth.building.folder import RECIPE
+from synth.building.money import micro_units
 from synth.building.running import Report, run_build
-from synth.building.settings import RunSettings, read_endpoints
+from synth.building.settings import RunSettings, read_reach
 from synth.building.walk import Stop
 from synth.errors import StorageError, UsageError
 from synth.events import BuildEvent
+from synth.models.price_table import PriceTable
+from synth.models.prices import Price
 from synth.planning.coverage import Coverage, measure
 from synth.planning.inventory import take_stock
 from synth.recipe import Recipe, find_recipe, open_shelves
@@ -35,11 +38,12 @@ STREAMING_ABOVE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a recipe would build: its coverage, and what it would ask of models. Nothing is written."""
+    """What a recipe would build: its coverage, what it would ask of models, and what that would cost. Nothing is written."""
 
     recipe: Recipe
     coverage: Coverage
     estimate: Estimate
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,22 @@ class Record:
 def plan(recipe: Recipe | Mapping[str, Any] | str | Path) -> Plan:
     """Give the plan of a recipe (a mapping, a file, or the name of a built-in one); writes nothing.
 
+    Its cost is at the person's own prices, else at those of the table that came with this version.
+
     Raises:
         RecipeError: the recipe breaks a rule, or asks for what the content has not.
+        UsageError: the person's settings cannot be read.
     """
-    known, home = read_recipe(recipe)
-    inventory = take_stock(known, open_shelves(known, home))
-    return Plan(known, measure(inventory), estimate(inventory))
+    return make_plan(*read_recipe(recipe))
+
+
+def make_plan(recipe: Recipe, home: Path, given: Price | None = None) -> Plan:
+    """Give the plan of a recipe whose paths are relative to `home`; a price that is `given` holds for every model but the embedded."""
+    reach = read_reach()
+    inventory = take_stock(recipe, open_shelves(recipe, home))
+    found = estimate(inventory)
+    cost = cost_of(found, reach.endpoints, PriceTable.shipped().with_own(reach.prices), given)
+    return Plan(recipe, measure(inventory), found, cost)
 
 
 def build(
@@ -71,6 +85,10 @@ def build(
     deadline: float | None = None,
     max_calls: int | None = None,
     max_tokens: int | None = None,
+    max_cost: float | str | None = None,
+    max_run_cost: float | str | None = None,
+    allow_unpriced: bool = False,
+    wait: bool = False,
     endpoints: Mapping[str, str] | None = None,
     on_event: Callable[[BuildEvent], object] | None = None,
 ) -> Build:
@@ -79,17 +97,33 @@ def build(
     Blocks until the quota is met or nothing more is due; a quota that is not met raises nothing: `Build.report` says so (`met`,
     `wanted`, `missing`). Works inside a running event loop (its own runs in a thread of its own). `deadline` is in seconds;
     `recipe` may be a file or the name of a built-in one; `endpoints` maps an alias to a URL; `on_event` is called with every
-    `synth.events` event. More than one of `workers` spawns processes, so a script that asks for them stands under
+    `synth.events` event. `max_cost` is what the build may cost over all its runs and `max_run_cost` what this run may, in US dollars
+    (a number, or decimal text); calls in flight cannot pass either. A model whose price nobody knows is refused unless
+    `allow_unpriced` counts it as free. Where only answers due from providers are left, `wait` asks for them until the deadline
+    instead of ending the run. More than one of `workers` spawns processes, so a script that asks for them stands under
     `if __name__ == "__main__":`.
 
     Raises:
-        IncompleteError: a deadline, a budget or Ctrl-C ended the run early; calling again goes on.
+        IncompleteError: a deadline, a budget, answers that are due later or Ctrl-C ended the run early; calling again goes on.
+        UsageError: an endpoint is not set, a price is unknown, or a limit is no amount of US dollars.
         IdentityError: the folder belongs to another line.
         SynthError: see `synth.errors`.
     """
     known, home = read_recipe(recipe)
-    given = read_endpoints([f"{alias}={url}" for alias, url in (endpoints or {}).items()])
-    settings = RunSettings(workers, max_in_flight, deadline, max_calls, max_tokens, False, given)
+    reach = read_reach([f"{alias}={url}" for alias, url in (endpoints or {}).items()])
+    settings = RunSettings(
+        workers=workers,
+        max_in_flight=max_in_flight,
+        deadline=deadline,
+        max_calls=max_calls,
+        max_tokens=max_tokens,
+        endpoints=reach.endpoints,
+        prices=reach.prices,
+        max_cost=_limit("max_cost", max_cost),
+        max_run_cost=_limit("max_run_cost", max_run_cost),
+        allow_unpriced=allow_unpriced,
+        wait=wait,
+    )
     stop = Stop()
 
     def listener(event: BuildEvent) -> None:
@@ -108,6 +142,14 @@ def build(
         stop,
     )
     return Build(Path(folder), report)
+
+
+def _limit(name: str, amount: float | str | None) -> int | None:
+    """Give a limit of US dollars in micro-units."""
+    try:
+        return None if amount is None else micro_units(amount)
+    except ValueError as error:
+        raise UsageError(f"{name} {error}") from None
 
 
 def read_recipe(recipe: Recipe | Mapping[str, Any] | str | Path) -> tuple[Recipe, Path]:

@@ -106,8 +106,15 @@ def _judged(
             yield planned.name, list(judge(candidates, own))
 
 
-def write_run(build: Path, number: int, report: Any, started: float, ledger: Mapping[str, Any]) -> None:
-    """Write runs/<number>.json: when the run was, what it did and what it cost; never a row's concern."""
+def write_run(
+    build: Path,
+    number: int,
+    report: Any,
+    started: float,
+    ledger: Mapping[str, Any],
+    habits: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write runs/<number>.json: when the run was, what it did, cost and learned about its endpoints; never a row's concern."""
     value = {
         "run": number,
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -115,5 +122,6 @@ def write_run(build: Path, number: int, report: Any, started: float, ledger: Map
         "pyarrow": pa.__version__,
         "report": asdict(report),
         "ledger": dict(ledger),
+        "habits": {name: dict(learned) for name, learned in habits.items()},
     }
     write_json(build / "runs" / f"{number:04d}.json", value)

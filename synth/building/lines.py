@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from synth.ask import Asker, Role
+from synth.building.pricing import price_models
 from synth.content.lexicons import read_languages
 from synth.content.prompts import read_frame, read_prompt
 from synth.content.suites import Suite, read_suite
@@ -16,6 +17,9 @@ from synth.line.assemble import CONTENT_LICENCE, Provenance
 from synth.line.stages import Annotator, Line, digest_parts
 from synth.models.base import Endpoint, Identity, Model, Parameters, identity_of, open_model
 from synth.models.ledger import Ledger
+from synth.models.pace import DEFAULT_IN_FLIGHT
+from synth.models.price_table import PriceTable
+from synth.models.prices import FREE
 from synth.models.purse import Purse
 from synth.offline.embedded import COMPOSER_VERSION, OfflineModel
 from synth.planning.inventory import OFFLINE, Inventory
@@ -42,10 +46,11 @@ PROGRAMS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Who answers in each role of a recipe, opened once."""
+    """Who answers in each role of a recipe, opened once; `unpriced` names the models whose price nobody knows and that count as free."""
 
     roles: Mapping[str, Role]
     pure: bool
+    unpriced: tuple[str, ...] = ()
 
 
 def embedded(name: str, endpoints: Mapping[str, Endpoint]) -> bool:
@@ -54,19 +59,35 @@ def embedded(name: str, endpoints: Mapping[str, Endpoint]) -> bool:
     return name == OFFLINE and not (endpoint and endpoint.url)
 
 
-def open_crew(inventory: Inventory, endpoints: Mapping[str, Endpoint]) -> Crew:
-    """Give the models of every role; the embedded one speaks from the recipe's own shelves."""
+def open_crew(
+    inventory: Inventory,
+    endpoints: Mapping[str, Endpoint],
+    prices: PriceTable | None = None,
+    *,
+    allow_unpriced: bool = False,
+) -> Crew:
+    """Give the models of every role, with what they cost; the embedded one speaks from the recipe's own shelves.
+
+    Without `prices` nothing costs anything.
+
+    Raises:
+        UsageError: as `price_models` and `open_model` do.
+    """
     recipe = inventory.recipe
+    played = recipe.models.roles()
+    priced = price_models(played.values(), endpoints, prices, allow_unpriced=allow_unpriced) if prices else {}
     models: dict[str, Model] = {}
     roles = {}
-    for role, name in recipe.models.roles().items():
+    for role, name in played.items():
         if name not in models:
             inside = embedded(name, endpoints)
             models[name] = OfflineModel(inventory.shelves) if inside else open_model(name, endpoints)
         for language in recipe.languages:
             identity = identity_in(inventory, name, language, endpoints)
-            roles[seat(role, language)] = Role(models[name], identity, parameters_of(recipe, role))
-    return Crew(roles, all(model.pure for model in models.values()))
+            parameters = parameters_of(recipe, role)
+            roles[seat(role, language)] = Role(models[name], identity, parameters, priced.get(name) or FREE)
+    unpriced = tuple(sorted(name for name, price in priced.items() if price is None))
+    return Crew(roles, all(model.pure for model in models.values()), unpriced)
 
 
 def seat(role: str, language: str) -> str:
@@ -100,7 +121,10 @@ def open_recipe_suite(inventory: Inventory) -> OpenSuite:
 
 
 def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
-    """Give everything that decides the rows of a language, by name, so that a difference can be named."""
+    """Give everything that decides the rows of a language, by name, so that a difference can be named.
+
+    A judge is not in it: none is asked yet, so it decides no row, and a folder goes on with another one.
+    """
     recipe, shelves = inventory.recipe, inventory.shelves
     native = language if recipe.prompts == "native" else ""
     parts: dict[str, Any] = {
@@ -113,7 +137,7 @@ def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endp
         parts[f"contract of {program}"] = contract.version
     repair = read_prompt(shelves, "repair", native)
     parts[repair.file.name] = repair.file.digest
-    for role, name in recipe.models.roles().items():
+    for role, name in recipe.models.asked().items():
         identity = identity_of(name, endpoints)
         parameters = parameters_of(recipe, role)
         # the embedded model's phrasings are pinned file by file in plan/; its composer decides rows as well
@@ -161,9 +185,7 @@ def _annotators(inventory: Inventory, language: str, endpoints: Mapping[str, End
     prompt = read_prompt(inventory.shelves, "annotate", language if recipe.prompts == "native" else "")
     spoken = language if f"/{language}/" in prompt.file.name else "en"
     asked: Counter[str] = Counter()
-    for role, name in recipe.models.roles().items():
-        if role == "writer":
-            continue
+    for role, name in recipe.models.annotator_roles().items():
         endpoint = endpoints.get(name.partition("/")[0])
         kind = AnnotatorKind.LOOKUP if name == OFFLINE else AnnotatorKind.MODEL
         yield Annotator(role, name, (endpoint.family or None) if endpoint else None, kind, asked[name], spoken)
@@ -188,6 +210,13 @@ def _provenance(inventory: Inventory, language: str, line_digest: str, endpoints
     )
 
 
-def open_asker(crew: Crew, ledger: Ledger | None, purse: Purse, *, stop: Callable[[], str] | None = None) -> Asker:
+def open_asker(
+    crew: Crew,
+    ledger: Ledger | None,
+    purse: Purse,
+    *,
+    stop: Callable[[], str] | None = None,
+    max_in_flight: int = DEFAULT_IN_FLIGHT,
+) -> Asker:
     """Give the asker of a crew."""
-    return Asker(crew.roles, ledger=ledger, purse=purse, stop=stop)
+    return Asker(crew.roles, ledger=ledger, purse=purse, stop=stop, max_in_flight=max_in_flight)

@@ -9,9 +9,11 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from synth.building.calling import Calls, cost_before, habits_of, open_calls
 from synth.building.close import close_build, write_run
 from synth.building.folder import bind, check_pinned, locked, write_recipe
-from synth.building.lines import Crew, embedded, open_asker, open_crew, open_line, open_recipe_suite
+from synth.building.lines import embedded, open_line, open_recipe_suite
+from synth.building.pricing import price_models
 from synth.building.rounds import Standing, plan_next, replacements, sealed, take_standing
 from synth.building.sealing import finished, seal_encoded
 from synth.building.settings import RunSettings, check_aliases
@@ -20,12 +22,18 @@ from synth.building.workers import Task, make_all
 from synth.errors import IncompleteError, SynthError
 from synth.events import Listener, PartitionSealed, RoundClosed, RunEnded, RunStarted
 from synth.filters.base import Resources, read_resources
-from synth.models.ledger import Ledger, statistics
-from synth.models.purse import Limits, Purse, Spent
+from synth.models.ledger import Ledger
+from synth.models.ledger_statistics import statistics
+from synth.models.price_table import PriceTable
+from synth.models.purse import Spent
 from synth.planning.inventory import Inventory, take_stock
 from synth.planning.rounds import Round, read_rounds, stock_of
 from synth.planning.strata import strata_of
 from synth.recipe import Recipe, open_shelves
+
+POLL = 30.0
+"""Seconds between two looks at what providers owe, for a run that waits for it."""
+_GLANCE = 0.5
 
 
 @dataclass(slots=True)
@@ -34,7 +42,9 @@ class Report:
 
     `complete` says that nothing more is due, `reason` why the run stopped where something is. `met` says whether the quota is met: of `wanted` records `kept`
     are kept over all rounds, `missing` more are wanted. A build may be complete without: its tries are used up. `by_reason` counts what was dropped, at any
-    try.
+    try. `micro_units` is what the run's calls cost, in millionths of a US dollar, those that failed so that they may have been paid with the most that they
+    can have cost; `interrupted` calls were in flight when an earlier run was killed, and cost `interrupted_micro_units` at most. `pending` answers are due
+    from providers. `unpriced` models count as free: nobody knows their price, and the person allowed it.
     """
 
     complete: bool = False
@@ -47,7 +57,11 @@ class Report:
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    micro_units: int = 0
     interrupted: int = 0
+    interrupted_micro_units: int = 0
+    pending: int = 0
+    unpriced: tuple[str, ...] = ()
     seconds: float = 0.0
     rounds: int = 0
     by_reason: dict[str, int] = field(default_factory=dict)
@@ -74,8 +88,12 @@ def run_build(
         IncompleteError: a deadline, a budget or a request to stop ended the run before the quota was met.
         IdentityError: the folder belongs to another line; LockedError: another process works in it.
         ProviderError: an endpoint ended the run.
+        UsageError: the recipe names an endpoint that is not set, or a model whose price nobody knows.
     """
-    check_aliases(list(recipe.models.roles().values()), settings.endpoints)
+    names = list(recipe.models.roles().values())
+    check_aliases(names, settings.endpoints)
+    prices = PriceTable.shipped().with_own(settings.prices)
+    price_models(names, settings.endpoints, prices, allow_unpriced=settings.allow_unpriced)
     stop = stop or Stop()
     if settings.deadline is not None:
         stop.deadline = time.monotonic() + settings.deadline
@@ -101,6 +119,9 @@ class _Run:
         self.shelves = open_shelves(recipe, recipe_folder)
         self.resources: dict[str, Resources] = {}
         self.standing = Standing()
+        self.before = 0
+        self.pending = 0
+        self.habits: dict[str, dict[str, str]] = {}
 
     def run(self) -> Report:
         rounds = read_rounds(self.folder)
@@ -110,6 +131,7 @@ class _Run:
         opened = [stock_of(self.recipe, self.shelves, made) for made in rounds if not sealed(self.folder, made)]
         bind(self.folder, [inventory, *opened], self.settings.endpoints, rounds)
         self.suite = open_recipe_suite(inventory)
+        self.before = cost_before(self.folder)
         write_recipe(self.folder, self.recipe)
         failure: SynthError | None = None
         try:
@@ -135,11 +157,23 @@ class _Run:
                     return
                 rounds = [*rounds, made]
             self._walk(made)
+            while self.settings.wait and self.pending and not sealed(self.folder, made) and self._waited():
+                self._walk(made)
             if not sealed(self.folder, made):
                 raise IncompleteError(
-                    f"stopped before the quota was met: {self.stop.reason or 'some calls got no answer'}",
+                    f"stopped before the quota was met: {self.stop.reason or self._why_open()}",
                     hint="run the same command again to go on; nothing that was answered is asked again",
                 )
+
+    def _why_open(self) -> str:
+        return "providers answer later" if self.pending else "some calls got no answer"
+
+    def _waited(self) -> bool:
+        """Wait until providers are asked again, and say whether to: a stop ends the wait."""
+        until = time.monotonic() + POLL
+        while not self.stop.wanted() and time.monotonic() < until:
+            time.sleep(min(_GLANCE, POLL))
+        return not self.stop.wanted()
 
     def _next(self, rounds: list[Round]) -> Round | None:
         inventory = take_stock(self.recipe, self.shelves)
@@ -186,13 +220,20 @@ class _Run:
                 return
 
     async def _live(self, inventory: Inventory, partitions: Iterator[OpenPartition]) -> None:
-        crew = open_crew(inventory, self.settings.endpoints)
-        ledger = None if crew.pure else Ledger(self.folder, f"{self._run_number():04d}")
-        purse = self._purse()
-        asker = open_asker(crew, ledger, purse, stop=self.stop.why)
-        try:
+        run = f"{self._run_number():04d}"
+        opened = open_calls(
+            self.folder,
+            inventory,
+            self.settings,
+            run=run,
+            spent=self.spent,
+            before=self.before,
+            stop=self.stop.why,
+        )
+        async with opened as calls:
+            self._tell_of(calls)
             lines = {
-                language: open_line(inventory, language, asker, self.suite, self.settings.endpoints)
+                language: open_line(inventory, language, calls.asker, self.suite, self.settings.endpoints)
                 for language in inventory.recipe.languages
             }
             walk = Walk(
@@ -200,20 +241,26 @@ class _Run:
                 lines,
                 stop=self.stop,
                 listener=self.listener,
-                calls=lambda: purse.run.calls,
-                ledger=ledger,
-                window=self._window(crew),
+                calls=lambda: self.spent.calls,
+                ledger=calls.ledger,
+                window=calls.window,
                 give_up=self.settings.give_up,
+                asker=calls.asker,
             )
-            await walk.run(partitions)
-            if ledger is not None:
-                await self._freeze(ledger)
-        finally:
-            self._count()
-            await asker.close()
-            if ledger is not None:
-                self.report.interrupted += ledger.interrupted()
-                ledger.close()
+            try:
+                await walk.run(partitions)
+                if calls.ledger is not None:
+                    await self._freeze(calls.ledger)
+            finally:
+                self.pending = walk.pending
+                self.habits = habits_of(calls.crew)
+                self._count()
+
+    def _tell_of(self, calls: Calls) -> None:
+        """Report what the opening found: calls that a kill cut off, models that nobody can price."""
+        self.report.unpriced = calls.crew.unpriced
+        if calls.ledger is not None:
+            self.report.interrupted += calls.ledger.interrupted()
 
     async def _freeze(self, ledger: Ledger) -> None:
         """Freeze what an earlier run left open, or what another program held when its partition was sealed."""
@@ -221,18 +268,10 @@ class _Run:
             for partition in sorted(unfrozen & finished(self.folder)):
                 await ledger.freeze(partition)
 
-    def _window(self, crew: Crew) -> int:
-        # an event has one or two calls in flight at a time; a few more events than slots keep every slot busy
-        return 1 if crew.pure else max(2, 2 * self.settings.max_in_flight)
-
-    def _purse(self) -> Purse:
-        # every round has its own event loop, and so its own purse; the limits are those of the run
-        limits = Limits(self.settings.max_calls, self.settings.max_tokens)
-        return Purse(limits, max_in_flight=self.settings.max_in_flight, run=self.spent)
-
     def _count(self) -> None:
         self.report.calls = self.spent.calls
         self.report.tokens_in, self.report.tokens_out = self.spent.tokens_in, self.spent.tokens_out
+        self.report.micro_units = self.spent.micro_units
 
     def _run_number(self) -> int:
         names = (path.stem for path in (self.folder / "runs").glob("*.json"))
@@ -247,7 +286,9 @@ class _Run:
         # what ended the run is what its caller must hear of, not that closing failed after it
         with suppress(SynthError) if failure is not None else nullcontext():
             self._close()
-            write_run(self.folder, self._run_number(), self.report, self.started, statistics(self.folder))
+            found = statistics(self.folder)
+            self.report.pending = found["jobs"]
+            write_run(self.folder, self._run_number(), self.report, self.started, found, self.habits)
         self.listener(RunEnded(self.report.complete, self.report.reason))
 
     def _close(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from synth.ask import PendingError
+from synth.ask import Asker, PendingError
 from synth.building.sealing import seal_partition
 from synth.errors import IncompleteError, Transient
 from synth.events import EventLived, EventParked, Listener, PartitionSealed
@@ -71,7 +71,11 @@ def open_partition(build: Path, inventory: Inventory, made: Round, planned: Plan
 
 
 class Walk:
-    """One pass over the open partitions of a round."""
+    """One pass over the open partitions of a round; `pending` counts the events that wait for a provider's answer.
+
+    While an endpoint refuses one question after the other, nobody knows whether it refuses these or all, so a partition that ends then is
+    sealed after the next answer, or at the end of the walk: where the refusals end the run, nothing of them is sealed.
+    """
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class Walk:
         ledger: Ledger | None = None,
         window: int = 1,
         give_up: bool = False,
+        asker: Asker | None = None,
     ) -> None:
         self.build = build
         self.lines = lines
@@ -93,6 +98,9 @@ class Walk:
         self.ledger = ledger
         self.window = window
         self.give_up = give_up
+        self.asker = asker
+        self.pending = 0
+        self._ended: list[OpenPartition] = []
 
     async def run(self, partitions: Iterator[OpenPartition]) -> None:
         """Live every event, several at a time; raises the first of what ends the run, after the calls in flight are drained."""
@@ -113,6 +121,10 @@ class Walk:
                 failure = failure or _first_failure(done)
         if failure is not None:
             raise failure
+        if not self.stop.wanted():
+            if self.asker is not None:
+                self.asker.conclude()
+            await self._seal_ended()
 
     async def _events(self, partitions: Iterator[OpenPartition]) -> AsyncIterator[tuple[OpenPartition, int]]:
         for partition in partitions:
@@ -129,6 +141,7 @@ class Walk:
             # its transport failed, or its answer comes later: other events go on
             if not self.give_up or isinstance(error, PendingError):
                 partition.parked += 1
+                self.pending += isinstance(error, PendingError)
                 self.listener(EventParked(event.language, error.message))
                 return
             lived = abandon(event, self.lines[event.language])
@@ -140,7 +153,13 @@ class Walk:
         partition.lived[index] = lived
         self.listener(tell(event.language, lived, self.calls()))
         if partition.ended and not partition.parked:
-            await self._seal(partition)
+            self._ended.append(partition)
+        if self._ended and not (self.asker is not None and self.asker.in_doubt()):
+            await self._seal_ended()
+
+    async def _seal_ended(self) -> None:
+        while self._ended:
+            await self._seal(self._ended.pop())
 
     async def _seal(self, partition: OpenPartition) -> None:
         line = self.lines[partition.planned.language]

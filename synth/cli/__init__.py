@@ -16,6 +16,7 @@ from synth.cli.options import overlay_option
 _VERBS: Final = {
     "init": "Begin a folder with a commented recipe and an overlay.",
     "plan": "Show what a recipe would build and cost; writes nothing.",
+    "doctor": "Check what a build needs here: endpoints, keys, prices, content, disk.",
     "build": "Build a recipe, or go on where an earlier run stopped.",
     "close": "Write select.parquet and manifest.json anew from what is sealed.",
     "status": "Say how far a build is, and why it is not complete.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from synth.cli.exits import INTERRUPTED, tell
-from synth.cli.options import Duration, json_option, read_recipe, recipe_options
+from synth.cli.options import Dollars, Duration, json_option, read_recipe, recipe_options
 from synth.errors import IncompleteError
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ _PATIENCE: Final = 5.0
 @click.option("--deadline", metavar="TIME", type=Duration(), help="Stop after this long, such as 30m or 2h.")
 @click.option("--max-calls", metavar="N", type=click.IntRange(min=1), help="Calls that this run may make.")
 @click.option("--max-tokens", metavar="N", type=click.IntRange(min=1), help="Tokens that this run may use.")
+@click.option("--max-cost", metavar="USD", type=Dollars(), help="US dollars that the build may cost over all its runs.")
+@click.option("--max-run-cost", metavar="USD", type=Dollars(), help="US dollars that this run may cost.")
+@click.option("--allow-unpriced", is_flag=True, help="Count a model whose price nobody knows as free.")
+@click.option("--wait", is_flag=True, help="Wait for answers that a provider gives later, until the deadline.")
 @click.option("--fork", type=click.Path(path_type=Path), metavar="NEW", help="Go on in NEW with the paid answers.")
 @click.option("--give-up", is_flag=True, help="Seal what gets no answer as abandoned, instead of leaving it open.")
 @json_option
@@ -71,6 +75,10 @@ def command(
     deadline: float | None,
     max_calls: int | None,
     max_tokens: int | None,
+    max_cost: int | None,
+    max_run_cost: int | None,
+    allow_unpriced: bool,
+    wait: bool,
     fork: Path | None,
     give_up: bool,
     as_json: bool,
@@ -80,17 +88,30 @@ def command(
 
     A folder that exists is gone on with: what was answered is never asked again, and a complete build is left as it
     is. Ctrl-C finishes what is in flight (10 seconds at most); the same command goes on later. A build that has used up
-    its tries before the quota was met ends with exit code 3.
+    its tries before the quota was met ends with exit code 3, and so does a run that a limit, the deadline or answers
+    that are due later have stopped.
     """
     from synth.building.folder import fork as begin_with_answers
-    from synth.building.settings import RunSettings, read_endpoints
+    from synth.building.settings import RunSettings, read_reach
     from synth.progress import Style
 
     wanted, home = read_recipe(recipe, model, annotators, records)
     target = folder or Path(wanted.recipe)
-    known = read_endpoints(endpoints)
-    spread = workers or default_workers(wanted, known)
-    settings = RunSettings(spread, max_in_flight, deadline, max_calls, max_tokens, give_up, known)
+    reach = read_reach(endpoints)
+    settings = RunSettings(
+        workers=workers or default_workers(wanted, reach.endpoints),
+        max_in_flight=max_in_flight,
+        deadline=deadline,
+        max_calls=max_calls,
+        max_tokens=max_tokens,
+        give_up=give_up,
+        endpoints=reach.endpoints,
+        prices=reach.prices,
+        max_cost=max_cost,
+        max_run_cost=max_run_cost,
+        allow_unpriced=allow_unpriced,
+        wait=wait,
+    )
     if fork is not None:
         begin_with_answers(target, fork)
         target = fork

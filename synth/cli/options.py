@@ -1,4 +1,4 @@
-"""What several commands take: overlays, a build folder, a recipe with the flags that change it, durations."""
+"""What several commands take: overlays, a build folder, a recipe with the flags that change it, durations, money."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from synth.content.shelves import Shelves
+    from synth.models.prices import Price
     from synth.recipe import Recipe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,22 +38,43 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
         return float(seconds)
 
 
-class Price(click.ParamType):  # type: ignore[type-arg]  # as above
-    """Two prices per million tokens: read, written."""
+class Dollars(click.ParamType):  # type: ignore[type-arg]  # as above
+    """An amount in US dollars, exact: `5`, `0.25`."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Give micro-units."""
+        from synth.building.money import micro_units
+
+        if isinstance(value, int):
+            return value
+        try:
+            return micro_units(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+class Prices(click.ParamType):  # type: ignore[type-arg]  # as above
+    """Two prices in US dollars per million tokens: read, written; a third for those read from the provider's cache."""
 
     name = "in,out"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        """Give both prices."""
-        if isinstance(value, tuple):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Price:
+        """Give the price."""
+        from synth.building.money import micro_units
+        from synth.models.prices import Price
+
+        if isinstance(value, Price):
             return value
+        parts = value.split(",")
+        if len(parts) not in (2, 3):
+            how = "write 0.5,1.5 (US dollars per million tokens read, written) or 0.5,1.5,0.05 (and cached)"
+            self.fail(f"{value!r} is no pair of prices; {how}", param, ctx)
         try:
-            first, second = (float(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no pair of prices; write 0.5,1.5 (per million tokens read, written)", param, ctx)
-        if not (0 <= first < float("inf") and 0 <= second < float("inf")):
-            self.fail("a price is zero or more", param, ctx)
-        return first, second
+            return Price(*(micro_units(part) for part in parts))
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
 
 
 def overlay_option(function: F) -> F:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from synth.cli.accounts import Account, read_account
+from synth.cli.refusals import Refusals, read_refusals
 from synth.errors import StorageError
 
 if TYPE_CHECKING:
@@ -58,10 +60,12 @@ class Overview:
     seconds: float
     last_seconds: float
     ledger: Mapping[str, Any]
+    account: Account
+    refusals: Refusals
 
     def as_values(self) -> dict[str, Any]:
         """Give plain values, ready for JSON."""
-        return asdict(self)
+        return asdict(self) | {"account": self.account.as_values(), "refusals": self.refusals.as_values()}
 
 
 def read_overview(folder: Path) -> Overview:
@@ -72,7 +76,7 @@ def read_overview(folder: Path) -> Overview:
         StorageError: something of it cannot be read.
     """
     from synth.building.api import load
-    from synth.models.ledger import statistics
+    from synth.models.ledger_statistics import statistics
     from synth.planning.rounds import read_rounds
     from synth.records.parts import commits
 
@@ -84,6 +88,7 @@ def read_overview(folder: Path) -> Overview:
     complete = _complete(folder) and not left
     figures = _figures(folder, sorted(done))
     recipe = build.recipe
+    ledger = statistics(folder)
     missing = max(0, recipe.quota.records - figures["kept"].get("scenario", 0))
     return Overview(
         folder=str(folder),
@@ -98,7 +103,9 @@ def read_overview(folder: Path) -> Overview:
         open=left,
         runs=len(runs),
         last_seconds=runs[-1]["seconds"] if runs else 0.0,
-        ledger=statistics(folder),
+        ledger=ledger,
+        account=read_account(ledger, runs),
+        refusals=read_refusals(_files(folder, sorted(done), "scenarios")),
         **{name: round(sum(run[name] for run in runs), 3) for name in _RUN},
         **figures,
     )
@@ -160,16 +167,21 @@ def _figures(folder: Path, partitions: Sequence[str]) -> dict[str, Any]:
 
 
 def _columns(folder: Path, partitions: Sequence[str], name: str, columns: Sequence[str]) -> pa.Table:
-    """Give a few columns of one table of every part; an empty partition has no file."""
+    """Give a few columns of one table of every part."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from synth.records.parts import part_folder
-
-    paths = [part_folder(folder, partition) / f"{name}.parquet" for partition in partitions]
-    tables = [_read(pq, path, columns) for path in paths if path.exists()]
+    tables = [_read(pq, path, columns) for path in _files(folder, partitions, name)]
     empty = pa.table({column: pa.array([], pa.string()) for column in columns})
     return pa.concat_tables([empty, *tables])
+
+
+def _files(folder: Path, partitions: Sequence[str], name: str) -> list[Path]:
+    """Give the files of one table of every part; an empty partition has none."""
+    from synth.records.parts import part_folder
+
+    paths = (part_folder(folder, partition) / f"{name}.parquet" for partition in partitions)
+    return [path for path in paths if path.exists()]
 
 
 def _read(pq: Any, path: Path, columns: Sequence[str]) -> Any:

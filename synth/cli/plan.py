@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from synth.cli.options import Price, json_option, read_recipe, recipe_options
+from synth.cli.options import Prices, json_option, read_recipe, recipe_options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from synth.building.api import Plan
-    from synth.recipe import Recipe
+    from synth.building.estimate import Cost, Estimate, RoleEstimate
+    from synth.models.prices import Price
 
 _SHOWN: Final = 12
 _INDEPENDENT: Final = 0.1
@@ -22,53 +21,60 @@ _WEAK: Final = 0.3
 
 @click.command("plan", short_help="Show what a recipe would build and cost; writes nothing.")
 @recipe_options
-@click.option("--price", type=Price(), help="Prices per million tokens read and written, such as 0.5,1.5.")
+@click.option(
+    "--price",
+    type=Prices(),
+    help="US dollars per million tokens read and written, such as 0.5,1.5, for every model but the embedded one [your settings', else the table's].",
+)
 @json_option
 def command(
     recipe: str,
     model: str | None,
     annotators: tuple[str, ...],
     records: int | None,
-    price: tuple[float, float] | None,
+    price: Price | None,
     as_json: bool,
 ) -> None:
     """Show the coverage of RECIPE by factor, what feeling tells about identity, calls, tokens and cost.
 
     RECIPE is a file, or the name of a built-in recipe. Nothing is written, no model is asked.
     """
+    from synth.building.api import make_plan
     from synth.cli.printing import say_json
 
-    planned = make_plan(*read_recipe(recipe, model, annotators, records))
+    planned = make_plan(*read_recipe(recipe, model, annotators, records), price)
     if as_json:
-        say_json(as_values(planned, price))
+        say_json(as_values(planned))
     else:
-        _show(planned, price)
+        _show(planned)
 
 
-def make_plan(recipe: Recipe, home: Path) -> Plan:
-    """Give the plan of a recipe whose paths are relative to `home`."""
-    from synth.building.api import Plan
-    from synth.building.estimate import estimate
-    from synth.planning.coverage import measure
-    from synth.planning.inventory import take_stock
-    from synth.recipe import open_shelves
-
-    inventory = take_stock(recipe, open_shelves(recipe, home))
-    return Plan(recipe, measure(inventory), estimate(inventory))
-
-
-def as_values(plan: Plan, price: tuple[float, float] | None) -> dict[str, Any]:
+def as_values(plan: Plan) -> dict[str, Any]:
     """Give a plan as plain values, ready for JSON."""
     coverage = asdict(plan.coverage)
     coverage["association"] = [{"of": a, "and": b, "v": v} for (a, b), v in plan.coverage.association.items()]
-    cost = None
-    if price is not None:
-        expected, most = plan.estimate.cost(*price)
-        cost = {"expected": expected, "at_most": most}
-    return {"recipe": plan.recipe.recipe, "coverage": coverage, "estimate": asdict(plan.estimate), "cost": cost}
+    return {
+        "recipe": plan.recipe.recipe,
+        "coverage": coverage,
+        "estimate": asdict(plan.estimate),
+        "cost": cost_values(plan.cost),
+    }
 
 
-def _show(plan: Plan, price: tuple[float, float] | None) -> None:
+def cost_values(cost: Cost) -> dict[str, Any]:
+    """Give a cost as plain values: exact in micro-units (a millionth of a US dollar), sums null while a price is missing."""
+    whole = not cost.missing
+    roles = {role: {"expected": expected, "at_most": most} for role, (expected, most) in cost.by_role.items()}
+    return {
+        "expected_micro_units": cost.expected if whole else None,
+        "at_most_micro_units": cost.at_most if whole else None,
+        "by_role_micro_units": roles,
+        "missing": list(cost.missing),
+        "prices": cost.prices,
+    }
+
+
+def _show(plan: Plan) -> None:
     from synth.cli.printing import count, heading, say
 
     coverage = plan.coverage
@@ -79,7 +85,7 @@ def _show(plan: Plan, price: tuple[float, float] | None) -> None:
     for factor, counts in coverage.counts.items():
         say(f"  {factor:<13} {_counts(counts)}")
     _show_association(plan)
-    _show_estimate(plan, price)
+    _show_estimate(plan)
 
 
 def _counts(counts: Any) -> str:
@@ -102,7 +108,7 @@ def _meaning(v: float) -> str:
     return "a weak association" if v < _WEAK else "a strong association: a model could learn it as a rule"
 
 
-def _show_estimate(plan: Plan, price: tuple[float, float] | None) -> None:
+def _show_estimate(plan: Plan) -> None:
     from synth.cli.printing import heading, say
 
     estimate = plan.estimate
@@ -110,10 +116,38 @@ def _show_estimate(plan: Plan, price: tuple[float, float] | None) -> None:
     say(f"  calls   about {estimate.calls:,}, at most {estimate.most_calls:,}")
     say(f"  tokens  about {estimate.tokens_in:,} read and {estimate.tokens_out:,} written, at most")
     say(f"          {estimate.most_tokens:,} in all, if every answer needed repair and every record all its tries")
-    if not estimate.paid:
+    if not estimate.paid and not plan.cost.at_most:
         say("  cost    nothing: the embedded model writes and annotates")
-    elif price is None:
-        say("  cost    say what a million tokens cost: --price IN,OUT")
-    else:
-        expected, most = estimate.cost(*price)
-        say(f"  cost    about {expected:,.2f}, at most {most:,.2f} (in the currency of your prices)")
+        return
+    _show_roles(estimate, plan.cost)
+    _show_cost(plan.cost)
+
+
+def _show_roles(estimate: Estimate, cost: Cost) -> None:
+    from synth.cli.printing import say, table
+
+    say()
+    head = ("role", "model", "calls", "read", "written", "about", "at most")
+    table([_role_row(role, one, cost) for role, one in estimate.roles.items()], head=head)
+    say()
+
+
+def _role_row(role: str, one: RoleEstimate, cost: Cost) -> tuple[object, ...]:
+    from synth.building.money import about
+
+    money = tuple(map(about, cost.by_role[role])) if role in cost.by_role else ("?", "?")
+    return (role, one.model, one.calls, one.tokens_in, one.tokens_out, *money)
+
+
+def _show_cost(cost: Cost) -> None:
+    from synth.building.money import about
+    from synth.cli.printing import say
+
+    if cost.missing:
+        say(f"  cost    unknown: nobody knows the price of {', '.join(cost.missing)}")
+        say(
+            "          set the endpoint in your settings, with its `prices` where the table has none; or say --price IN,OUT"
+        )
+        return
+    whose = "the prices given" if cost.prices == "given" else f"your prices, else those of {cost.prices}"
+    say(f"  cost    about {about(cost.expected)}, at most {about(cost.at_most)} (US dollars, at {whose})")

@@ -16,7 +16,9 @@ from synth.cli.overview import Overview
 def command(folder: Path, as_json: bool) -> None:
     """Say how far the build in DIR is: rounds, parts, records, calls, and why it is not complete.
 
-    Reads only, also while a build is running.
+    What the answers cost and what a kill may have cost beside them, which answers are due from providers, and what was
+    refused, by language, profile and felt affect, are said where there is any; --json has every figure, money in
+    millionths of a US dollar. Reads only, also while a build is running.
     """
     from synth.cli.overview import read_overview
     from synth.cli.printing import say_json
@@ -29,7 +31,9 @@ def command(folder: Path, as_json: bool) -> None:
 
 
 def _show(overview: Overview) -> None:
+    from synth.cli.accounts import show_account
     from synth.cli.printing import count, length, say
+    from synth.cli.refusals import show_refusals
     from synth.cli.summary import show_dropped, show_kept, show_languages, show_quota
 
     if overview.complete:
@@ -46,17 +50,7 @@ def _show(overview: Overview) -> None:
     say("  made  " + (", ".join(f"{number:,} {name}" for name, number in overview.outcomes.items()) or "nothing yet"))
     tokens = f", {overview.tokens_in:,} tokens read and {overview.tokens_out:,} written" if overview.tokens_in else ""
     say(f"  asked {count(overview.calls, 'call')}{tokens}")
-    _show_ledger(overview)
+    show_account(overview.account, overview.ledger["answers"])
     show_languages(overview)
     show_dropped(overview)
-
-
-def _show_ledger(overview: Overview) -> None:
-    from synth.cli.printing import say
-
-    ledger = overview.ledger
-    if ledger["answers"] or ledger["in_flight"] or ledger["interrupted"]:
-        found = (
-            f"{ledger['in_flight']:,} in flight (now, or at a kill), {ledger['interrupted']:,} cut off by kills before"
-        )
-        say(f"  paid  {ledger['answers']:,} answers in the ledger, {found}")
+    show_refusals(overview.refusals)

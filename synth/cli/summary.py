@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Final
 
+from synth.cli.accounts import show_account
 from synth.cli.overview import Overview
 from synth.cli.printing import count, heading, length, say, table
 
@@ -23,6 +24,7 @@ def show_summary(overview: Overview, *, worked: bool) -> None:
         say(f"{overview.recipe}: not complete yet, {length(overview.last_seconds)} in this run", "bold yellow")
     show_quota(overview)
     show_kept(overview)
+    show_account(overview.account, overview.ledger["answers"])
     show_languages(overview)
     show_dropped(overview)
     say(f"\nfolder: {overview.folder}")

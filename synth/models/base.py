@@ -28,9 +28,6 @@ OFFLINE: Final = "offline"
 ANSWERS: Final = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.TRUNCATED})
 """The outcomes that are answers: kept for ever and replayed. Everything else is an error and is asked again."""
 
-DEFAULT_MAX_TOKENS: Final = 4096
-"""What a question without `max_tokens` is reserved for in the worst case."""
-
 _GROUP: Final = "synth.models"
 _BUILT_IN: Final = {
     OFFLINE: "synth.offline.embedded:open_model",
@@ -166,9 +163,10 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A question that a provider took and will answer later, under this job id."""
+    """A question that a provider took and will answer later, under this job id; `micro_units` is the most that it can cost."""
 
     job: str
+    micro_units: int = field(default=0, compare=False)
 
 
 class Model(Protocol):
@@ -291,34 +289,6 @@ def make_request(
         draw,
         key,
     )
-
-
-def estimate_tokens(text: str) -> int:
-    """Give about how many tokens a text has: the same number everywhere, for offline usage and plan estimates.
-
-    Quarter tokens for each code point by its length in UTF-8, rounded up: 1 for one byte (four letters a token), 2 for
-    two (Latin with marks, Cyrillic, Arabic), 4 for three (Indic scripts, kana, Han), 8 for four (emoji). An estimate on
-    the high side, not any provider's count.
-    """
-    if text.isascii():
-        return -(-len(text) // 4)
-    points = len(text)
-    one = len(text.encode("ascii", "ignore"))
-    four = len(text.encode("utf-16-le", "surrogatepass")) // 2 - points
-    three = len(text.encode("utf-8", "surrogatepass")) - one - 2 * (points - one) - 2 * four
-    two = points - one - three - four
-    return -(-(one + 2 * two + 4 * three + 8 * four) // 4)
-
-
-def estimate_prompt(messages: Iterable[Message]) -> int:
-    """Give about how many tokens a prompt has: its texts and four for each message's frame."""
-    return sum(4 + estimate_tokens(message.content) for message in messages)
-
-
-def worst_case(request: Request) -> int:
-    """Give the most tokens that one attempt can use: the prompt's estimate and the longest answer."""
-    limit = request.parameters.max_tokens
-    return estimate_prompt(request.messages) + (DEFAULT_MAX_TOKENS if limit is None else limit)
 
 
 def identity_of(name: str, endpoints: Mapping[str, Endpoint]) -> Identity:

@@ -1,25 +1,28 @@
-"""The breaker: what the failures of one endpoint mean for its next attempts - wait, go on, or end the run."""
+"""The breaker: what the failures of one endpoint mean for the run - go on, or end it."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from synth.errors import AttemptError, AuthFailed, BadRequest, BreakerOpen, ProviderError, RateLimited
+from synth.errors import AttemptError, AuthFailed, BadRequest, BreakerOpen, ProviderError
 
 MAX_REFUSED: Final = 20
 """How many BadRequests in a row, without one answer between them, end the run."""
 
+NOTHING_BUT: Final = 5
+"""How many BadRequests end a run in which the endpoint answered nothing else."""
+
 
 @dataclass(slots=True)
 class Breaker:
-    """What one endpoint's attempts say about the next; one for each endpoint alias, in one event loop."""
+    """What one endpoint's attempts say about the run; one for each endpoint alias."""
 
     alias: str
     refused: int = 0
-    resume_at: float = 0.0
+    has_answered: bool = False
     fault: ProviderError | None = None
+    last: BadRequest | None = None
 
     def check(self) -> None:
         """Raise what ended this endpoint, if anything did."""
@@ -29,21 +32,22 @@ class Breaker:
     def answered(self) -> None:
         """Count an answer: what was refused before it no longer counts."""
         self.refused = 0
+        self.has_answered = True
+
+    def conclude(self) -> None:
+        """Raise BreakerOpen where a run comes to its end and all that it heard were refusals, and not just a few."""
+        if not self.has_answered and self.refused >= NOTHING_BUT and self.last is not None:
+            self._open(self.last)
 
     def failed(self, error: AttemptError | ProviderError) -> None:
         """Count an error; raises BreakerOpen at the last of too many BadRequests in a row."""
         if isinstance(error, AuthFailed):
             self.fault = error
-        elif isinstance(error, RateLimited) and error.retry_after is not None:
-            self.resume_at = max(self.resume_at, asyncio.get_running_loop().time() + error.retry_after)
         elif isinstance(error, BadRequest):
             self.refused += 1
+            self.last = error
             if self.refused >= MAX_REFUSED:
                 self._open(error)
-
-    def pause(self) -> float:
-        """Give the seconds for which the endpoint asked everybody to wait."""
-        return max(0.0, self.resume_at - asyncio.get_running_loop().time()) if self.resume_at else 0.0
 
     def _open(self, error: BadRequest) -> None:
         self.fault = BreakerOpen(

@@ -19,11 +19,16 @@ class Keeping(Protocol):
     async def find(self, partition: str, request: Request) -> Response | None:
         """Give the durable answer."""
 
-    async def claim(self, partition: str, request: Request, worst_case_tokens: int) -> Hit | Go | Pending:
+    async def claim(self, partition: str, request: Request, tokens: int, micro_units: int) -> Hit | Go | Pending:
         """Give the answer, the right to make one attempt, or the job under which the answer will come."""
 
-    async def settle(self, partition: str, request: Request, outcome: Outcome) -> Response | None:
+    async def settle(
+        self, partition: str, request: Request, outcome: Outcome, micro_units: int | None = None
+    ) -> Response | None:
         """End a claim and give the answer that is kept."""
+
+    async def withdraw(self, partition: str, request: Request) -> None:
+        """Take back a claim that was never sent."""
 
     def let_go(self, request: Request) -> None:
         """Hold a question no longer."""
@@ -35,13 +40,18 @@ class Unkept:
     async def find(self, _partition: str, _request: Request) -> None:
         """Know no answer."""
 
-    async def claim(self, _partition: str, _request: Request, _worst_case_tokens: int) -> Go:
+    async def claim(self, _partition: str, _request: Request, _tokens: int, _micro_units: int) -> Go:
         """Let everybody ask."""
         return Go()
 
-    async def settle(self, _partition: str, _request: Request, outcome: Outcome) -> Response | None:
+    async def settle(
+        self, _partition: str, _request: Request, outcome: Outcome, _micro_units: int | None = None
+    ) -> Response | None:
         """Give an answer back as it is."""
         return outcome if isinstance(outcome, Response) else None
 
     def let_go(self, _request: Request) -> None:
+        """Hold nothing."""
+
+    async def withdraw(self, _partition: str, _request: Request) -> None:
         """Hold nothing."""

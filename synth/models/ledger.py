@@ -15,20 +15,19 @@ import asyncio
 import contextlib
 import queue
 import re
-import sqlite3
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar, overload
 
-from synth.errors import AttemptError, ProviderError
+from synth.errors import AttemptError, BadRequest, JobLost, ProviderError
 from synth.models.base import ANSWERS, Pending, Request, Response
 from synth.models.ledger_index import Elsewhere
-from synth.models.ledger_shard import INTERRUPTED, Shard
-from synth.records.labels import Outcome
-from synth.records.ledger_files import LEDGER, connect_reading, is_open, rows, shard_files, storage_errors
+from synth.models.ledger_shard import Shard
+from synth.models.ledger_statistics import statistics
+from synth.records.ledger_files import LEDGER, is_open, shard_files, storage_errors
 
 __all__ = ["Go", "Hit", "Ledger", "statistics"]
 
@@ -37,6 +36,7 @@ T = TypeVar("T")
 _MAX_BATCH: Final = 512
 _MAX_OPEN: Final = 64
 _MAX_DETAIL: Final = 2_000
+_LOST: Final = Pending("")
 _PARTITION: Final = re.compile(r"\w[\w.-]*")
 
 
@@ -107,18 +107,22 @@ class Ledger:
         """Give the durable answer, waiting while the same question is in flight; None where somebody has to ask."""
         await self._while_in_flight(request.key)
         key = bytes.fromhex(request.key)
+        if self._elsewhere.is_unknown(key):
+            return None
         return await self._submit(partition, lambda shard: self._find(shard, key))
 
-    async def claim(self, partition: str, request: Request, worst_case_tokens: int) -> Hit | Go | Pending:
+    async def claim(
+        self, partition: str, request: Request, tokens: int = 0, micro_units: int = 0
+    ) -> Hit | Go | Pending:
         """Give the answer, or the right to make one attempt, or the job under which the answer will come.
 
-        Waits while the same question is in flight, for whichever partition. Before Go, *sent* is on disk; whoever got it
-        must `settle` or `let_go`.
+        Waits while the same question is in flight, for whichever partition. Before Go, *sent* is on disk with the most that
+        the attempt can use and cost; whoever got it must `settle` or `let_go`. Whoever got a job holds the question too.
         """
         await self._while_in_flight(request.key)
         self._in_flight[request.key] = asyncio.Event()
         try:
-            found = await self._submit(partition, lambda shard: self._claim(shard, request, worst_case_tokens))
+            found = await self._submit(partition, lambda shard: self._claim(shard, request, tokens, micro_units))
         except asyncio.CancelledError:
             # nothing was sent; the thread keeps the order, so this undoes the claim before anybody else makes one
             self._post(partition, lambda shard: shard.withdraw(bytes.fromhex(request.key)))
@@ -129,28 +133,48 @@ class Ledger:
             raise
         if found is None:
             return Go()
+        if isinstance(found, Pending):
+            return found
         self.let_go(request)
-        return Hit(found) if isinstance(found, Response) else found
+        return Hit(found)
 
     @overload
-    async def settle(self, partition: str, request: Request, outcome: Response) -> Response: ...
+    async def settle(self, partition: str, request: Request, outcome: Response, micro_units: int = 0) -> Response: ...
 
     @overload
     async def settle(
-        self, partition: str, request: Request, outcome: AttemptError | ProviderError | Pending
+        self,
+        partition: str,
+        request: Request,
+        outcome: AttemptError | ProviderError | Pending,
+        micro_units: int | None = None,
     ) -> None: ...
 
     async def settle(
-        self, partition: str, request: Request, outcome: Response | AttemptError | ProviderError | Pending
+        self,
+        partition: str,
+        request: Request,
+        outcome: Response | AttemptError | ProviderError | Pending,
+        micro_units: int | None = None,
     ) -> Response | None:
         """End a claim: keep an answer (and give the one that is kept), park a job, or journal an error.
+
+        `micro_units` is what an answer cost, or the most that a failed attempt may have cost (None: nothing). A job ends with
+        its answer, or with JobLost or BadRequest; any other error leaves it.
 
         Raises:
             ValueError: A response whose outcome is not an answer.
             StorageError: The disk did not take it.
         """
         try:
-            return await self._submit(partition, self._settlement(request, outcome))
+            return await self._submit(partition, self._settlement(request, outcome, micro_units))
+        finally:
+            self.let_go(request)
+
+    async def withdraw(self, partition: str, request: Request) -> None:
+        """Take back a claim that was never sent: it is in no account."""
+        try:
+            await self._submit(partition, lambda shard: shard.withdraw(bytes.fromhex(request.key)))
         finally:
             self.let_go(request)
 
@@ -214,31 +238,43 @@ class Ledger:
             found = shard.adopt(row[1], row[0])
         return found
 
-    def _claim(self, shard: Shard, request: Request, worst_case: int) -> Response | Pending | None:
+    def _claim(self, shard: Shard, request: Request, tokens: int, micro_units: int) -> Response | Pending | None:
         key = bytes.fromhex(request.key)
-        found = self._find(shard, key) or shard.job(key) or self._elsewhere.job(shard.name, key)
-        if found is None:
-            shard.send(request, worst_case)
+        found: Response | Pending | None = None
+        if not self._elsewhere.is_unknown(key):
+            found = self._find(shard, key) or shard.job(key) or self._elsewhere.job(shard.name, key)
+        if found is None or found == _LOST:
+            shard.send(request, tokens, micro_units)
+            return None
         return found
 
     def _settlement(
-        self, request: Request, outcome: Response | AttemptError | ProviderError | Pending
+        self, request: Request, outcome: Response | AttemptError | ProviderError | Pending, micro_units: int | None
     ) -> Callable[[Shard], Response | None]:
         if isinstance(outcome, Response):
             if outcome.outcome not in ANSWERS:
                 raise ValueError(f"{outcome.outcome!s} is not an answer: {', '.join(sorted(ANSWERS))}")
-            return lambda shard: self._answer(shard, request, outcome)
+            return lambda shard: self._answer(shard, request, outcome, micro_units or 0)
         if isinstance(outcome, Pending):
             return lambda shard: self._park(shard, request, outcome)
-        return lambda shard: shard.fail(request, type(outcome).__name__, str(outcome)[:_MAX_DETAIL])
+        return lambda shard: self._fail(shard, request, outcome, micro_units)
 
-    def _answer(self, shard: Shard, request: Request, response: Response) -> Response:
+    def _answer(self, shard: Shard, request: Request, response: Response, micro_units: int) -> Response:
         self._added.append(bytes.fromhex(request.key))
-        return shard.answer(request, response)
+        return shard.answer(request, response, micro_units)
+
+    def _fail(
+        self, shard: Shard, request: Request, error: AttemptError | ProviderError, perhaps_paid: int | None
+    ) -> None:
+        shard.fail(request, type(error).__name__, str(error)[:_MAX_DETAIL], perhaps_paid)
+        # a job that is over must not be asked for again, in whichever shard it stands
+        key = bytes.fromhex(request.key)
+        if isinstance(error, JobLost | BadRequest) and (shard.job(key) or self._elsewhere.job(shard.name, key)):
+            self._park(shard, request, _LOST)
 
     def _park(self, shard: Shard, request: Request, pending: Pending) -> None:
         self._added.append(bytes.fromhex(request.key))
-        shard.park(request, pending.job)
+        shard.park(request, pending)
 
     def _freeze(self, shard: Shard) -> bool:
         self._elsewhere.let_go(shard.name)
@@ -265,6 +301,8 @@ class Ledger:
         self._added.clear()
         with storage_errors(shard.path):
             try:
+                if len(group) > 1:
+                    shard.together()
                 values = [operation.act(shard) for operation in group]
                 shard.commit()
             except BaseException:
@@ -315,62 +353,3 @@ def _resolve(results: Sequence[tuple[_Operation, Any]]) -> None:
             operation.done.set_exception(value)
         else:
             operation.done.set_result(value)
-
-
-def statistics(build: Path) -> dict[str, Any]:
-    """Give what a build's ledger holds, also while a run writes it: plain numbers, ready for JSON.
-
-    `in_flight` counts claims without a settlement (running now, or cut off and not yet found); `interrupted` those that
-    a later start found; `errors` counts journalled attempts by kind; tokens are those of the answers. An answer that was
-    copied from another shard (`copied`) was paid there and counts there.
-
-    Raises:
-        StorageError: A file cannot be read.
-    """
-    outcomes: Counter[str] = Counter({str(outcome): 0 for outcome in Outcome if outcome in ANSWERS})
-    errors: Counter[str] = Counter()
-    sums: Counter[str] = Counter(dict.fromkeys(("copied", "tokens_in", "tokens_out", "in_flight"), 0))
-    jobs: set[bytes] = set()
-    for connection in _written(build):
-        _add_shard(connection, outcomes, errors, sums)
-        jobs.update(key for (key,) in rows(connection, "select key from jobs"))
-    for connection in _written(build) if jobs else ():
-        # another partition than the one that submitted it may have fetched the answer
-        jobs.difference_update(key for (key,) in rows(connection, "select key from answers"))
-    interrupted = errors.pop(INTERRUPTED, 0)
-    return {
-        "answers": sum(outcomes.values()),
-        "outcomes": dict(sorted(outcomes.items())),
-        "copied": sums["copied"],
-        "in_flight": sums["in_flight"],
-        "interrupted": interrupted,
-        "errors": dict(sorted(errors.items())),
-        "jobs": len(jobs),
-        "tokens_in": sums["tokens_in"],
-        "tokens_out": sums["tokens_out"],
-    }
-
-
-def _written(build: Path) -> Iterator[sqlite3.Connection]:
-    """Give each shard that was written, one after the other."""
-    for path in shard_files(build):
-        with storage_errors(path), contextlib.closing(connect_reading(path)) as connection:
-            if rows(connection, "pragma user_version") != [(0,)]:
-                yield connection
-
-
-def _add_shard(
-    connection: sqlite3.Connection, outcomes: Counter[str], errors: Counter[str], sums: Counter[str]
-) -> None:
-    query = (
-        "select outcome, count(*), sum(tokens_in), sum(tokens_out) from answers where copied_from is null group by 1"
-    )
-    for outcome, count, tokens_in, tokens_out in rows(connection, query):
-        outcomes[outcome] += count
-        sums["tokens_in"] += tokens_in
-        sums["tokens_out"] += tokens_out
-    for kind, count in rows(connection, "select kind, count(*) from journal group by kind"):
-        errors[kind] += count
-    copied = "answers where copied_from is not null"
-    for name, table in (("in_flight", "sent"), ("copied", copied)):
-        sums[name] += rows(connection, f"select count(*) from {table}")[0][0]  # noqa: S608 (names of ours)

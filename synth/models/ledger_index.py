@@ -104,6 +104,14 @@ class Elsewhere:
         """Give the job under which the answer to a question will come, as any shard but the own one knows it."""
         return next((job for name in self._others(own, key) if (job := self._job(name, key)) is not None), None)
 
+    def is_unknown(self, key: bytes) -> bool:
+        """Say whether no shard of the build knows a question, own ones included; False where that is not known yet.
+
+        May be asked from another thread than the owner's: a question that is being added at that moment may still read as
+        unknown, and whoever claims it then finds it.
+        """
+        return self._index is not None and not self._index.may_hold(key)
+
     def added(self, name: str, keys: Sequence[bytes]) -> None:
         """Note what a shard holds since its last commit; before the first look it need not be noted."""
         if self._index is not None:

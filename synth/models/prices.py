@@ -40,3 +40,11 @@ class Price:
 
 FREE: Final = Price(0, 0)
 """What the embedded model and a person's own machine cost."""
+
+
+def dollars(micro_units: int) -> str:
+    """Give micro-units as US dollars, exactly."""
+    whole, rest = divmod(abs(micro_units), 1_000_000)
+    sign = "-" if micro_units < 0 else ""
+    decimals = f"{rest:06d}".rstrip("0")
+    return f"{sign}${whole:,}.{decimals.ljust(2, '0')}"

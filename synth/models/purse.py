@@ -1,9 +1,8 @@
-"""The purse of one run: the calls and tokens that were spent, are in flight and may still be; how many may be in flight at once.
+"""The purse of one run: the calls, tokens and money that were spent, are in flight and may still be.
 
-Limits stop a run before they are passed: what is in flight counts with its worst case until it is settled. They are those
-of one run; what all runs spent is in the ledger (`synth.models.ledger.statistics`). One purse belongs to one process and
-one event loop. Money is an integer of micro-units (a millionth of the currency); no price table exists yet, so whoever
-settles says what a call cost, and that is zero for now.
+Limits stop a run before they are passed: what is in flight counts with its worst case until it is settled, and whoever
+might pass a limit only because of what is in flight waits for that to be settled. One purse belongs to one process and one
+event loop. Money is an integer of micro-units (a millionth of a US dollar), so sums are exact and equal the ledger's.
 """
 
 from __future__ import annotations
@@ -14,22 +13,27 @@ from typing import Final
 
 from synth.errors import IncompleteError
 from synth.models.base import Usage
+from synth.models.prices import dollars
 
-DEFAULT_IN_FLIGHT: Final = 32
-"""How many attempts one endpoint gets at a time unless the person says otherwise."""
+_HINT: Final = "what was answered is kept; raise the limit and run again to go on"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most attempts that a run may make and tokens that it may use, None for no limit."""
+    """The most attempts that a run may make, tokens that it may use and micro-units that it may cost; None for no limit.
+
+    `max_cost` is that of the build over all its runs, `max_run_cost` that of this run.
+    """
 
     max_calls: int | None = None
     max_tokens: int | None = None
+    max_cost: int | None = None
+    max_run_cost: int | None = None
 
 
 @dataclass(slots=True)
 class Spent:
-    """What was spent: attempts, tokens read, tokens written, micro-units."""
+    """What was spent: attempts, tokens read, tokens written, micro-units (what attempts cost, or at most may have cost)."""
 
     calls: int = 0
     tokens_in: int = 0
@@ -69,40 +73,48 @@ _NOTHING: Final = Usage(0, 0)
 
 @dataclass(slots=True)
 class Purse:
-    """Counts one run's spending and holds it within the run's limits; `run` may hold what the run's earlier purses counted."""
+    """Counts one run's spending and holds it within the limits.
+
+    `run` may hold what the run's earlier purses counted, `before` the micro-units that earlier runs of the build cost at most, `owed`
+    the most that the jobs which providers still work at can cost.
+    """
 
     limits: Limits = field(default_factory=Limits)
-    max_in_flight: int = DEFAULT_IN_FLIGHT
     run: Spent = field(default_factory=Spent)
+    before: int = 0
+    owed: int = 0
     in_flight: int = field(default=0, init=False)
     reserved_tokens: int = field(default=0, init=False)
     reserved_micro_units: int = field(default=0, init=False)
     _held: set[Reservation] = field(default_factory=set, init=False)
-    _gates: dict[str, asyncio.Semaphore] = field(default_factory=dict, init=False)
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list, init=False)
 
-    def gate(self, alias: str) -> asyncio.Semaphore:
-        """Give the endpoint's gate, to be held (`async with`) for the length of one attempt."""
-        gate = self._gates.get(alias)
-        if gate is None:
-            gate = self._gates[alias] = asyncio.Semaphore(self.max_in_flight)
-        return gate
+    async def room_for(self, tokens: int, micro_units: int = 0) -> Reservation:
+        """Set one attempt's worst case aside, waiting while only what is in flight stands in its way.
 
-    def reserve(self, worst_case_tokens: int, worst_case_micro_units: int = 0) -> Reservation:
-        """Set one attempt's worst case aside.
+        Raises:
+            IncompleteError: The attempt could pass a limit whatever becomes of those in flight; nothing was reserved.
+        """
+        while (fault := self._overshoot(tokens, micro_units)) is not None:
+            if not self.in_flight:
+                raise fault
+            settled = asyncio.get_running_loop().create_future()
+            self._waiting.append(settled)
+            await settled
+        return self._hold(tokens, micro_units)
+
+    def reserve(self, tokens: int, micro_units: int = 0) -> Reservation:
+        """Set one attempt's worst case aside at once.
 
         Raises:
             IncompleteError: The attempt could pass a limit; nothing was reserved.
         """
-        self._refuse_overshoot(worst_case_tokens)
-        reservation = Reservation(worst_case_tokens, worst_case_micro_units)
-        self._held.add(reservation)
-        self.in_flight += 1
-        self.reserved_tokens += worst_case_tokens
-        self.reserved_micro_units += worst_case_micro_units
-        return reservation
+        if (fault := self._overshoot(tokens, micro_units)) is not None:
+            raise fault
+        return self._hold(tokens, micro_units)
 
     def settle(self, reservation: Reservation, usage: Usage = _NOTHING, micro_units: int = 0) -> None:
-        """Put what an attempt really used in the place of its worst case; a failed one used nothing we know of."""
+        """Put what an attempt really used and cost, or may have cost, in the place of its worst case."""
         self.release(reservation)
         self.run.add(usage, micro_units)
 
@@ -118,19 +130,49 @@ class Purse:
         self.in_flight -= 1
         self.reserved_tokens -= reservation.tokens
         self.reserved_micro_units -= reservation.micro_units
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._waiting.clear()
 
-    def count(self, usage: Usage) -> None:
-        """Count an answer that needed no reservation: a pure model is free and has no limit."""
-        self.run.add(usage)
+    def count(self, usage: Usage, micro_units: int = 0) -> None:
+        """Count an answer that needed no reservation: a pure model is free, and a job was reserved when it was handed in."""
+        self.run.add(usage, micro_units)
 
-    def _refuse_overshoot(self, tokens: int) -> None:
-        calls, coming = self.in_flight + 1, self.reserved_tokens + tokens
-        for what, limit, spent, more in (
-            ("max_calls", self.limits.max_calls, self.run.calls, calls),
-            ("max_tokens", self.limits.max_tokens, self.run.tokens, coming),
+    def hand_in(self, reservation: Reservation) -> None:
+        """Owe a job's worst case from now on, in the place of its reservation."""
+        self.settle(reservation)
+        self.owed += reservation.micro_units
+
+    def end_job(self, most: int, perhaps_paid: int = 0) -> None:
+        """Owe a job no longer, whose worst case was `most`; count what it may have cost without an answer."""
+        self.owed -= most
+        self.run.micro_units += perhaps_paid
+
+    def _hold(self, tokens: int, micro_units: int) -> Reservation:
+        reservation = Reservation(tokens, micro_units)
+        self._held.add(reservation)
+        self.in_flight += 1
+        self.reserved_tokens += tokens
+        self.reserved_micro_units += micro_units
+        return reservation
+
+    def _overshoot(self, tokens: int, micro_units: int) -> IncompleteError | None:
+        limits, run = self.limits, self.run
+        if limits.max_calls is not None and run.calls + self.in_flight + 1 > limits.max_calls:
+            return _stops(f"max_calls = {limits.max_calls:,}", f"{run.calls:,}", f"{self.in_flight + 1:,}")
+        coming = self.reserved_tokens + tokens
+        if limits.max_tokens is not None and run.tokens + coming > limits.max_tokens:
+            return _stops(f"max_tokens = {limits.max_tokens:,}", f"{run.tokens:,}", f"{coming:,}")
+        money = self.reserved_micro_units + micro_units
+        for name, limit, spent in (
+            ("max_run_cost", limits.max_run_cost, run.micro_units + self.owed),
+            ("max_cost", limits.max_cost, self.before + run.micro_units + self.owed),
         ):
-            if limit is not None and spent + more > limit:
-                raise IncompleteError(
-                    f"the limit {what} = {limit:,} stops the run: {spent:,} spent, {more:,} more could be needed",
-                    hint="what was answered is kept; raise the limit and run again to go on",
-                )
+            if limit is not None and spent + money > limit:
+                return _stops(f"{name} = {dollars(limit)}", dollars(spent), dollars(money))
+        return None
+
+
+def _stops(limit: str, spent: str, more: str) -> IncompleteError:
+    return IncompleteError(f"the limit {limit} stops the run: {spent} spent, {more} more could be needed", hint=_HINT)

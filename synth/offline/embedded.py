@@ -16,7 +16,8 @@ from synth.content.phrasings import FOLDER, Phrasing, read_phrasing
 from synth.content.scenarios import read_family
 from synth.content.shelves import Shelves
 from synth.errors import BadRequest, ContentError, UsageError
-from synth.models.base import Endpoint, Request, Response, Usage, estimate_prompt, estimate_tokens
+from synth.models.base import Endpoint, Request, Response, Usage
+from synth.models.tokens import estimate_prompt, estimate_tokens
 from synth.offline import compose
 from synth.offline.annotate import Reader
 from synth.offline.claims import kept

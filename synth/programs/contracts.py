@@ -1,19 +1,23 @@
-"""What each program takes for an answer. A new required field is a new contract version, and so a new ledger key."""
+"""What each program takes for an answer. A new required field is a new contract version, and so a new ledger key.
+
+Each contract also gives its form as a JSON Schema, for endpoints that take one. The schema holds what the prompts ask for,
+and requires all of it, because strict mode knows no optional member. What a field marked `SkipJsonSchema` holds is the offline
+writer's own: a model that was made to fill it would invent it. Bounds stay here and are not in the schema: providers differ
+in which they take, and every answer is validated anyway.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import functools
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
+from synth.errors import nearest
 from synth.models.base import Contract
-from synth.records.labels import Act, Cue
-
-EVENT: Final = Contract("event", 1)
-SCENE: Final = Contract("scene", 1)
-REPLY: Final = Contract("reply", 1)
-CONTRAST: Final = Contract("contrast", 1)
-LABELS: Final = Contract("labels", 1)
+from synth.records.labels import Act, Cue, Emotion, Explicitness, Goal, Regulation
 
 _LONGEST: Final = 20_000
 
@@ -27,8 +31,8 @@ class EventAnswer(_Answered):
 
     particulars: str = Field(min_length=1, max_length=_LONGEST)
     facts: dict[str, str]
-    world: str = ""
-    telling: int = 0
+    world: SkipJsonSchema[str] = ""
+    telling: SkipJsonSchema[int] = 0
 
 
 class Quoted(_Answered):
@@ -36,7 +40,7 @@ class Quoted(_Answered):
 
     id: str
     quote: str = Field(min_length=1)
-    nth: int = Field(default=0, ge=0)
+    nth: SkipJsonSchema[int] = Field(default=0, ge=0)
 
 
 class QuotedCue(_Answered):
@@ -44,7 +48,7 @@ class QuotedCue(_Answered):
 
     kind: Cue
     quote: str = Field(min_length=1)
-    nth: int = Field(default=0, ge=0)
+    nth: SkipJsonSchema[int] = Field(default=0, ge=0)
 
 
 class SceneTurn(_Answered):
@@ -68,9 +72,9 @@ class SceneAnswer(_Answered):
     """One form of an event, written."""
 
     setting: str = Field(max_length=_LONGEST)
-    request: str = Field(default="", max_length=_LONGEST)
+    request: SkipJsonSchema[str] = Field(default="", max_length=_LONGEST)
     turns: tuple[SceneTurn, ...] = Field(min_length=1, max_length=9)
-    address: Spoken | None = None
+    address: SkipJsonSchema[Spoken | None] = None
 
 
 class BeatAnswer(_Answered):
@@ -85,7 +89,7 @@ class ReplyAnswer(_Answered):
 
     beats: tuple[BeatAnswer, ...] = Field(min_length=1, max_length=12)
     style: str = ""
-    acts: tuple[Act, ...] = ()
+    acts: SkipJsonSchema[tuple[Act, ...]] = ()
 
 
 class ContrastAnswer(_Answered):
@@ -95,17 +99,76 @@ class ContrastAnswer(_Answered):
     kept: tuple[str, ...] = ()
 
 
-class LabelAnswer(_Answered):
-    """One blind label, with the words that show it."""
+CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
+    "goal": tuple(map(str, Goal)),
+    "emotion": tuple(map(str, Emotion)),
+    "felt": ("0", "1", "2", "3"),
+    "shown": ("0", "1", "2", "3"),
+    "regulation": tuple(map(str, Regulation)),
+    "explicitness": tuple(map(str, Explicitness)),
+}
+"""What an annotator may say of each field; anything else is no label, however well it is meant."""
 
-    field: str
+
+class LabelAnswer(_Answered):
+    """One blind label out of its field's closed list, with the words that show it."""
+
+    field: Literal["goal", "emotion", "felt", "shown", "regulation", "explicitness"]
     value: str
     share: float = Field(default=1.0, ge=0, le=1)
     quote: str = ""
-    nth: int = Field(default=0, ge=0)
+    nth: SkipJsonSchema[int] = Field(default=0, ge=0)
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return str(value) if type(value) is int else value
+
+    @model_validator(mode="after")
+    def _listed(self) -> Self:
+        if self.value not in CLOSED[self.field]:
+            raise ValueError(f"{self.value[:80]!r} is no {self.field}; {nearest(self.value[:80], CLOSED[self.field])}")
+        return self
 
 
 class LabelsAnswer(_Answered):
     """Every field that the annotator could tell."""
 
     labels: tuple[LabelAnswer, ...] = Field(max_length=32)
+
+
+_KEPT: Final = frozenset({"additionalProperties", "anyOf", "const", "enum", "items", "properties", "type"})
+
+
+def shape(schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Give the shape of a JSON Schema within the subset of strict mode: references resolved, every object closed and whole.
+
+    Args:
+        schema: As pydantic makes it; no definition may hold itself.
+        definitions: What its references name; its own `$defs` unless given.
+    """
+    named: Mapping[str, Any] = schema.get("$defs", {}) if definitions is None else definitions
+    if "$ref" in schema:
+        return shape(named[schema["$ref"].rpartition("/")[2]], named)
+    made = {name: value for name, value in schema.items() if name in _KEPT}
+    if "properties" in made:
+        made["properties"] = {name: shape(member, named) for name, member in made["properties"].items()}
+        made |= {"required": list(made["properties"]), "additionalProperties": False}
+    for name in ("items", "additionalProperties"):
+        if isinstance(made.get(name), dict):
+            made[name] = shape(made[name], named)
+    if "anyOf" in made:
+        made["anyOf"] = [shape(choice, named) for choice in made["anyOf"]]
+    return made
+
+
+def _contract(name: str, version: int, answer: type[BaseModel]) -> Contract:
+    # made when it is first sent: most runs never send one
+    return Contract(name, version, functools.cache(lambda: shape(answer.model_json_schema())))
+
+
+EVENT: Final = _contract("event", 1, EventAnswer)
+SCENE: Final = _contract("scene", 1, SceneAnswer)
+REPLY: Final = _contract("reply", 1, ReplyAnswer)
+CONTRAST: Final = _contract("contrast", 1, ContrastAnswer)
+LABELS: Final = _contract("labels", 2, LabelsAnswer)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.building.settings import read_endpoints, settings_file
+from synth.building.settings import RunSettings, check_aliases, read_endpoints, read_reach, settings_file
 from synth.errors import UsageError
 from synth.models.base import Endpoint
+from synth.models.prices import Price
 
 WHOLE = """
 endpoints:
@@ -23,6 +25,25 @@ endpoints:
     licence: llama3.3
     family: llama
   plain: {url: "https://example.org/v1"}
+"""
+LANES = """
+endpoints:
+  open: {lane: responses, url: "https://api.openai.com/v1", key: OPENAI_API_KEY, form: json}
+  night: {lane: batch, url: "https://api.openai.com/v1", key: OPENAI_API_KEY}
+  routed: {lane: router, provider: mistral, key: MISTRAL_API_KEY}
+  proxied: {lane: router, provider: azure, url: "https://me.example/openai"}
+  disk: {lane: local, folder: models/gguf}
+  far: {lane: local, folder: /srv/gguf, form: plain}
+"""
+PRICED = """
+endpoints:
+  mine:
+    url: https://a.example/v1
+    prices:
+      gpt-4.1/mini: {read: 0.15, written: "0.60", cached: 0.075}
+      "*": {read: 1, written: 1000000}
+  free: {url: "https://b.example/v1", prices: {"*": {read: 0, written: 0}}}
+  none: {url: "https://c.example/v1"}
 """
 SECRET = "sk-very-secret-0123456789"
 
@@ -60,6 +81,54 @@ def test_a_given_endpoint_changes_address_and_key_and_nothing_else(page):
     stated = ("Llama 3.3 Community License", "llama3.3", "llama")
     assert found["mine"] == Endpoint("mine", "http://127.0.0.1:9/v1", "abc", None, 30.0, *stated)
     assert found["new"] == Endpoint("new", "https://a.example/v1", "", "NEW_KEY")
+
+
+def test_an_endpoint_says_by_which_lane_it_is_reached(page, tmp_path):
+    page(LANES)
+    url = "https://api.openai.com/v1"
+    assert read_endpoints() == {
+        "open": Endpoint("open", url, "", "OPENAI_API_KEY", lane="responses", form="json"),
+        "night": Endpoint("night", url, "", "OPENAI_API_KEY", lane="batch"),
+        "routed": Endpoint("routed", None, "", "MISTRAL_API_KEY", lane="router", provider="mistral"),
+        "proxied": Endpoint("proxied", "https://me.example/openai", "", None, lane="router", provider="azure"),
+        "disk": Endpoint("disk", None, "", None, lane="local", folder=str(tmp_path / "models" / "gguf")),
+        "far": Endpoint("far", None, "", None, lane="local", folder="/srv/gguf", form="plain"),
+    }
+
+
+def test_a_given_address_keeps_the_lane_and_a_folder_of_files_has_none(page):
+    page(LANES)
+    moved = read_endpoints(["night=http://127.0.0.1:9/v1"])["night"]
+    assert (moved.lane, moved.url, moved.key_variable) == ("batch", "http://127.0.0.1:9/v1", None)
+    with pytest.raises(UsageError, match="'disk' is of the lane local"):
+        read_endpoints(["disk=http://127.0.0.1:9/v1"])
+
+
+def test_a_recipe_may_name_every_endpoint_that_is_set(page):
+    page(LANES)
+    known = read_endpoints()
+    check_aliases(["offline", *(f"{alias}/model" for alias in known)], known)
+    with pytest.raises(UsageError, match="did you mean 'night'"):
+        check_aliases(["nigt/model"], known)
+    with pytest.raises(UsageError, match="'mine' has no url, which the lane wire needs"):
+        check_aliases(["mine/model"], {"mine": Endpoint("mine", None, "", None)})
+    with pytest.raises(UsageError, match="'mine' has no folder, which the lane local needs"):
+        check_aliases(["mine/model"], {"mine": Endpoint("mine", None, "", None, lane="local")})
+
+
+def test_prices_are_exact_integers_of_micro_units(page):
+    page(PRICED)
+    assert read_reach().prices == {
+        "mine": {"gpt-4.1/mini": Price(150_000, 600_000, 75_000), "*": Price(1_000_000, 1_000_000_000_000)},
+        "free": {"*": Price(0, 0)},
+    }
+    assert set(read_reach(["mine=http://127.0.0.1:9/v1"]).prices) == {"mine", "free"}, "an address changes no price"
+
+
+def test_nothing_is_limited_or_priced_unless_it_is_said():
+    plain = RunSettings()
+    assert (plain.max_cost, plain.max_run_cost, plain.allow_unpriced, plain.wait) == (None, None, False, False)
+    assert (plain.endpoints, plain.prices) == ({}, {})
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "endpoints: {}\n", "\ufeffendpoints: {}\n"])
@@ -124,6 +193,35 @@ def test_a_file_of_somebody_else_is_named(page):
         ("  My: {url: 'http://a.example'}", ":2:3: ", "'My' is no alias"),
         ('  mine: {url: "http://a.example", terms: "a\\nb"}', ":2:35: ", "terms"),
         ("  mine: {url: 'http://a.example', timeout: 0}", ":2:35: ", "greater than 0"),
+        ("  mine: {lane: batch, key: A}", ":2:3: ", "url is missing: the lane batch needs it"),
+        ("  mine: {provider: mistral}", ":2:3: ", "or write lane: router"),
+        ("  mine: {folder: here}", ":2:3: ", "or write lane: local"),
+        ("  mine: {lane: router, url: 'http://a.example'}", ":2:3: ", "provider is missing: the lane router needs it"),
+        ("  mine: {lane: local}", ":2:3: ", "folder is missing: the lane local needs it"),
+        ("  mine: {lane: local, folder: a, key: A}", ":2:3: ", "url and key are not for it"),
+        ("  mine: {url: 'http://a.example', folder: a}", ":2:3: ", "folder is for the lane local"),
+        (
+            "  mine: {lane: roter, provider: mistral}",
+            ":2:10: ",
+            "did you mean 'router'? valid: batch, local, responses",
+        ),
+        (f"  mine: {{lane: {SECRET}}}", ":2:10: ", "is no lane"),
+        (f"  mine: {{url: 'http://a.example', form: {SECRET}}}", ":2:35: ", "valid: json, plain, schema"),
+        ("  offline: {lane: local, folder: a}", ":2:3: ", "that of the embedded model"),
+        ("  mine: {url: 'http://a.example', prices: {m: {read: 1}}}", ":2:44: ", "written is missing"),
+        ("  mine: {url: 'http://a.example', prices: {m: {read: -1, written: 1}}}", ":2:48: ", "is below zero"),
+        ("  mine: {url: 'http://a.example', prices: {m: {read: 1, written: $5}}}", ":2:57: ", "leave the currency out"),
+        ("  mine: {url: 'http://a.example', prices: {m: {read: '0,5', written: 1}}}", ":2:48: ", "a decimal point"),
+        ("  mine: {url: 'http://a.example', prices: {m: {read: 0.0000001, written: 1}}}", ":2:48: ", "finer than"),
+        (
+            "  mine: {url: 'http://a.example', prices: {m: {read: 1000001, written: 1}}}",
+            ":2:48: ",
+            "more than 1,000,000",
+        ),
+        ("  mine: {url: 'http://a.example', prices: {m: {read: yes, written: 1}}}", ":2:48: ", "is not an amount"),
+        ("  mine: {url: 'http://a.example', prices: {m: {read: true, written: 1}}}", ":2:48: ", "is not an amount"),
+        ("  mine: {url: 'http://a.example', prices: {m: {reed: 1, written: 1}}}", ":2:48: ", "did you mean 'read'"),
+        ("  mine: {url: 'http://a.example', prices: 3}", ":2:35: ", "prices"),
     ],
 )
 def test_a_fault_is_placed_and_quotes_no_secret(page, line, place, says):
@@ -163,3 +261,31 @@ def test_whatever_is_given_is_an_endpoint_or_a_usage_error(url):
     except UsageError:
         return
     assert {one.url.partition(":")[0] for one in found.values()} <= {"http", "https"}
+
+
+_WORDS = st.sampled_from(["wire", "batch", "router", "local", "http://a.example/v1", "5", "", "A_KEY", "json"])
+_VALUES = st.one_of(_WORDS, st.text(max_size=8), st.integers(), st.floats(), st.booleans(), st.none())
+_PRICES = st.dictionaries(st.text(max_size=4), st.dictionaries(st.sampled_from(["read", "written", "cached"]), _VALUES))
+_FIELDS = st.sampled_from(["lane", "url", "provider", "folder", "form", "key", "timeout", "revision", "family"])
+
+
+@given(
+    fields=st.dictionaries(_FIELDS, _VALUES),
+    prices=st.one_of(st.none(), _VALUES, _PRICES),
+    alias=st.one_of(st.just("mine"), st.just("offline"), st.text(max_size=4)),
+)
+def test_whatever_a_page_says_is_settings_or_a_usage_error(tmp_path_factory, fields, prices, alias):
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_text(json.dumps({"endpoints": {alias: fields | ({} if prices is None else {"prices": prices})}}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYNTH_SETTINGS", str(file))
+        try:
+            reach = read_reach()
+        except UsageError as error:
+            reach, told = None, str(error)
+    if reach is None:
+        assert told.startswith(str(file))
+        return
+    check_aliases([f"{alias}/m"], reach.endpoints)
+    for own in reach.prices.values():
+        assert all(isinstance(one.read, int) and 0 <= one.read <= 10**12 for one in own.values())

@@ -8,6 +8,7 @@ import pytest
 
 import synth as library
 from synth.content.shelves import Shelves
+from synth.errors import IncompleteError, UsageError
 from synth.offline.embedded import OfflineModel
 from synth.offline.serve import Server
 from synth.records.shards import verify
@@ -120,6 +121,88 @@ def test_a_budget_of_calls_ends_with_3(invoke, tiny_recipe, tmp_path, server):
     assert asked(server) <= 10
 
 
+@pytest.fixture
+def at_a_price(invoke, server, tmp_path, monkeypatch):
+    """The server as the endpoint `offline` (after `invoke`, which unsets all settings), at one micro-unit for a token read and two for one written."""
+    page = tmp_path / "settings.yaml"
+    page.write_text(f"endpoints: {{offline: {{url: '{server.url}', prices: {{'*': {{read: 1, written: 2}}}}}}}}\n")
+    monkeypatch.setenv("SYNTH_SETTINGS", str(page))
+
+
+def spent(invoke, folder):
+    return json.loads(invoke("status", folder, "--json").stdout)["account"]["spent_micro_units"]
+
+
+@pytest.mark.usefixtures("at_a_price")
+def test_what_a_build_and_a_run_may_cost_is_never_passed(invoke, tiny_recipe, tmp_path, parts_of, tiny):
+    folder, words = tmp_path / "b", ("--max-in-flight", 4)
+    stopped = invoke("build", tiny_recipe, "-o", folder, *words, "--max-cost", "0.03")
+    assert stopped.exit_code == 3, stopped.output
+    assert "not complete yet" in stopped.stdout
+    first = spent(invoke, folder)
+    assert 0 < first <= 30_000
+    again = invoke("build", tiny_recipe, "-o", folder, *words, "--max-cost", "0.03")
+    assert again.exit_code == 3, "the limit is that of all runs"
+    assert spent(invoke, folder) <= 30_000
+    one_more = invoke("build", tiny_recipe, "-o", folder, *words, "--max-run-cost", "0.02")
+    assert one_more.exit_code == 3, one_more.output
+    assert first < spent(invoke, folder) <= 30_000 + 20_000
+    whole = invoke("build", tiny_recipe, "-o", folder, *words, "--max-cost", "5")
+    assert whole.exit_code == 0, whole.output
+    assert parts_of(folder) == parts_of(tiny)
+
+
+@pytest.mark.usefixtures("at_a_price")
+def test_nothing_may_be_spent_at_all(invoke, tiny_recipe, tmp_path, server):
+    assert invoke("build", tiny_recipe, "-o", tmp_path / "b", "--max-cost", "0").exit_code == 3
+    assert asked(server) == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [("$5", "leave the currency out"), ("1e6", "is not an amount"), ("0.0000001", "finer"), ("-1", "below")],
+)
+@pytest.mark.parametrize("option", ["--max-cost", "--max-run-cost"])
+def test_an_amount_that_is_none_is_refused(invoke, tiny_recipe, tmp_path, option, word, says):
+    answer = invoke("build", tiny_recipe, "-o", tmp_path / "b", f"{option}={word}")
+    assert answer.exit_code == 2
+    assert says in answer.stderr
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("amount", ["$5", -1, float("nan"), True, "1,5", 10**9])
+def test_from_python_an_amount_that_is_none_is_refused(tiny_recipe, tmp_path, amount):
+    for limit in ("max_cost", "max_run_cost"):
+        with pytest.raises(UsageError, match=f"{limit} is .*such as 5 or 0.25"):
+            library.build(tiny_recipe, tmp_path / "b", **{limit: amount})
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.usefixtures("at_a_price")
+@pytest.mark.parametrize("limit", [0.03, "0.03"])
+def test_from_python_a_cost_is_limited_in_dollars(invoke, tiny_recipe, tmp_path, limit):
+    with pytest.raises(IncompleteError):
+        library.build(tiny_recipe, tmp_path / "b", max_in_flight=4, max_cost=limit)
+    assert 0 < spent(invoke, tmp_path / "b") <= 30_000
+
+
+def test_every_flag_reaches_the_run(invoke, tiny_recipe, tmp_path, monkeypatch):
+    seen = {}
+
+    def hear(recipe, folder, *, settings, **more):
+        seen["settings"] = settings
+        raise IncompleteError("heard")
+
+    monkeypatch.setattr("synth.building.running.run_build", hear)
+    (tmp_path / "b").mkdir()
+    words = ("--max-cost", "2.5", "--max-run-cost", "0.000001", "--allow-unpriced", "--wait", "--deadline", "2h")
+    more = ("--max-in-flight", 7, "--max-calls", 8, "--max-tokens", 9, "--give-up", "--workers", 2, "-q")
+    assert invoke("build", tiny_recipe, "-o", tmp_path / "b", *words, *more).exit_code == 3
+    expected = {"max_cost": 2_500_000, "max_run_cost": 1, "allow_unpriced": True, "wait": True, "deadline": 7200.0}
+    expected |= {"max_in_flight": 7, "max_calls": 8, "max_tokens": 9, "give_up": True, "workers": 2}
+    assert {name: getattr(seen["settings"], name) for name in expected} == expected
+
+
 def test_a_folder_that_is_worked_in_is_locked(invoke, tiny, tiny_recipe):
     from synth.building.folder import locked
 
@@ -139,9 +222,9 @@ def test_a_folder_of_other_things_is_left_alone(invoke, tiny_recipe, tmp_path):
 def test_give_up_seals_what_gets_no_answer_as_abandoned(invoke, tiny_recipe, tmp_path, monkeypatch):
     from synth.ask import Asker, Retry
 
-    impatient = Retry(tries=1, first_wait=0.0)
+    impatient = Retry(tries=1, patience=0.0, first_wait=0.0)
     monkeypatch.setattr(
-        "synth.building.running.open_asker",
+        "synth.building.calling.open_asker",
         lambda crew, ledger, purse, **more: Asker(crew.roles, ledger=ledger, purse=purse, retry=impatient, **more),
     )
     recipe = tmp_path / "once.yaml"

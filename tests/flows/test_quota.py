@@ -256,19 +256,19 @@ def test_a_filter_that_fails_ends_the_run_and_is_named(page, tmp_path, fault, sa
 # -- what names the verdicts
 
 
-def french(folder):
+def italian(folder):
     """Lay a lexicon of another language over ours."""
-    lexicon = folder / "own" / "filters" / "lexicons" / "fr.yaml"
+    lexicon = folder / "own" / "filters" / "lexicons" / "it.yaml"
     lexicon.parent.mkdir(parents=True, exist_ok=True)
     text = Shelves().file("filters/lexicons/es.yaml").text()
-    lexicon.write_text(text.replace("language: es", "language: fr"), encoding="utf-8")
+    lexicon.write_text(text.replace("language: es", "language: it"), encoding="utf-8")
 
 
 def test_a_lexicon_of_another_language_judges_nothing_anew(page, prints, tmp_path):
     recipe, folder = page(SMALL), tmp_path / "b"
     synth.build(recipe, folder)
     before = prints(folder)
-    french(tmp_path)
+    italian(tmp_path)
     synth.build(recipe, folder)
     assert prints(folder) == before
 

@@ -17,13 +17,12 @@ from synth.models.base import (
     Parameters,
     Request,
     canonical_json,
-    estimate_tokens,
     identity_of,
     ledger_key,
     make_request,
     open_model,
-    worst_case,
 )
+from synth.models.tokens import estimate_tokens, worst_case
 from synth.models.wire import WireModel
 from synth.records.schema import Message
 

@@ -13,14 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from synth.errors import AuthFailed, BadRequest, DamagedError, RateLimited, StorageError, Transient
+from synth.errors import AuthFailed, BadRequest, DamagedError, JobLost, RateLimited, StorageError, Transient
 from synth.models import ledger as ledger_module
 from synth.models.base import Pending, Response, Usage
 from synth.models.ledger import Go, Hit, Ledger, statistics
 from synth.models.ledger_shard import is_open
+from synth.models.ledger_statistics import spent_before
 from synth.records.labels import Outcome
 
 PART = "p-en-r0001-b00000"
+OTHER = "p-en-r0001-b00001"
 
 
 def wal(build: Path, partition: str = PART) -> Path:
@@ -100,17 +102,100 @@ def test_errors_are_journalled_and_never_replayed(tmp_path, question, reply):
             await ledger.settle(PART, question(), reply(outcome=Outcome.REFUSED))
 
     asyncio.run(run())
-    assert statistics(tmp_path) == {
+    found = statistics(tmp_path)
+    assert {name: value for name, value in found.items() if value} == {
         "answers": 1,
         "outcomes": {"ok": 0, "refused": 1, "truncated": 0},
-        "copied": 0,
-        "in_flight": 0,
-        "interrupted": 0,
         "errors": {"AuthFailed": 1, "BadRequest": 1, "RateLimited": 1, "Transient": 1},
-        "jobs": 0,
         "tokens_in": 3,
         "tokens_out": 5,
     }
+
+
+def test_money_is_summed_exactly_and_what_may_have_been_paid_is_told_apart(tmp_path, question, reply):
+    async def run() -> None:
+        ledger = Ledger(tmp_path, "run-1")
+        for text, outcome, micro_units in (
+            ("a", reply(), 17),
+            ("b", reply(), 25),
+            ("c", Transient("cut in the middle", may_be_paid=True), 900),
+            ("d", Transient("nobody home"), None),
+        ):
+            assert await ledger.claim(PART, question(text), 70, 1_000) == Go()
+            await ledger.settle(PART, question(text), outcome, micro_units)
+        assert await ledger.claim(PART, question("e"), 70, 1_000) == Go()
+        assert await ledger.claim(OTHER, question("f"), 70, 2_000) == Go()
+        await ledger.settle(OTHER, question("f"), Pending("batch-7", 2_000))
+        await ledger.settle(OTHER, question("a"), await ledger.find(OTHER, question("a")))
+        ledger.close()
+
+    asyncio.run(run())
+    before = statistics(tmp_path)
+    assert (before["micro_units"], before["copied"]) == (42, 1)
+    assert (before["perhaps_paid"], before["perhaps_paid_micro_units"]) == (1, 900)
+    assert (before["in_flight"], before["in_flight_micro_units"]) == (1, 1_000)
+    assert (before["jobs"], before["jobs_micro_units"]) == (1, 2_000)
+    assert spent_before(before) == 42 + 900 + 1_000
+    Ledger(tmp_path, "run-2").close()
+    after = statistics(tmp_path)
+    assert (after["in_flight"], after["interrupted"], after["interrupted_micro_units"]) == (0, 1, 1_000)
+    assert spent_before(after) == spent_before(before)
+
+
+def test_a_lost_job_is_asked_anew_in_whichever_shard_it_stood(tmp_path, question, reply):
+    async def run() -> None:
+        with Ledger(tmp_path, "run-1") as ledger:
+            assert await ledger.claim(OTHER, question(), 1, 10) == Go()
+            await ledger.settle(OTHER, question(), Pending("batch-7", 10))
+        with Ledger(tmp_path, "run-2") as ledger:
+            job = await ledger.claim(PART, question())
+            assert (job, job.micro_units) == (Pending("batch-7"), 10)
+            await ledger.settle(PART, question(), Transient("the provider is down"))
+            assert await ledger.claim(PART, question()) == Pending("batch-7")
+            await ledger.settle(PART, question(), JobLost("it expired"))
+            assert statistics(tmp_path)["jobs"] == 0
+            assert await ledger.claim(PART, question()) == Go()
+            await ledger.settle(PART, question(), Pending("batch-8"))
+            assert await ledger.claim(PART, question()) == Pending("batch-8")
+            await ledger.settle(PART, question(), reply("at last"), 7)
+
+    asyncio.run(run())
+    found = statistics(tmp_path)
+    assert (found["answers"], found["jobs"], found["micro_units"]) == (1, 0, 7)
+    assert found["errors"] == {"JobLost": 1, "Transient": 1}
+
+
+def test_a_shard_of_the_first_layout_is_read_as_it_is_and_widened_when_it_is_written(tmp_path, question, reply):
+    async def make() -> None:
+        with Ledger(tmp_path, "run-1") as ledger:
+            await ledger.settle(PART, question("old"), reply("kept"))
+            await ledger.freeze(PART)
+
+    asyncio.run(make())
+    path = tmp_path / "ledger" / f"{PART}.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for table, columns in (
+            ("answers", ("tokens_cached", "micro_units")),
+            ("sent", ("micro_units",)),
+            ("journal", ("micro_units", "perhaps_paid")),
+            ("jobs", ("micro_units",)),
+        ):
+            for column in columns:
+                connection.execute(f"alter table {table} drop column {column}")
+        connection.execute("pragma user_version = 1")
+        connection.commit()
+    assert statistics(tmp_path)["answers"] == 1
+
+    async def read_then_write() -> None:
+        with Ledger(tmp_path, "run-2") as ledger:
+            assert await ledger.find(PART, question("old")) == reply("kept")
+            assert await ledger.find(OTHER, question("old")) == reply("kept")
+            assert await ledger.claim(PART, question("new"), 5, 50) == Go()
+            await ledger.settle(PART, question("new"), reply("late"), 3)
+
+    asyncio.run(read_then_write())
+    found = statistics(tmp_path)
+    assert (found["answers"], found["micro_units"]) == (2, 3)
 
 
 def test_a_response_that_is_no_answer_is_refused_and_lets_go(tmp_path, question, reply):
@@ -175,7 +260,7 @@ def test_the_stored_layout_is_pinned(tmp_path, question, reply):
 
     asyncio.run(run())
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger" / f"{PART}.sqlite")) as connection:
-        assert connection.execute("pragma user_version").fetchall() == [(1,)]
+        assert connection.execute("pragma user_version").fetchall() == [(2,)]
         assert connection.execute("pragma journal_mode").fetchall() == [("delete",)]
         (row,) = connection.execute(
             "select typeof(key), length(key), program, contract, draw, outcome, typeof(text), run from answers"

@@ -80,22 +80,68 @@ def test_no_order_of_attempts_passes_a_limit(steps, max_tokens, max_calls):
     assert purse.in_flight == len(held)
 
 
-def test_the_gate_lets_so_many_in_and_no_more():
-    async def run() -> int:
-        purse = Purse(max_in_flight=3)
-        inside, most = 0, 0
+def test_money_is_held_within_the_run_and_the_build():
+    purse = Purse(Limits(max_cost=100, max_run_cost=60), before=50, owed=10)
+    held = purse.reserve(1, 40)
+    with pytest.raises(
+        IncompleteError, match=r"max_cost = \$0\.0001 stops the run: \$0\.00006 spent, \$0\.000041 more"
+    ):
+        purse.reserve(1, 1)
+    purse.settle(held, Usage(1, 1), 15)
+    purse.end_job(10)
+    assert (purse.run.micro_units, purse.owed) == (15, 0)
+    purse.hand_in(purse.reserve(1, 35))
+    assert (purse.run.micro_units, purse.owed, purse.reserved_micro_units) == (15, 35, 0)
+    with pytest.raises(IncompleteError, match="max_cost"):
+        purse.reserve(1, 1)
+    rich = Purse(Limits(max_cost=1000, max_run_cost=60))
+    rich.reserve(1, 60)
+    with pytest.raises(IncompleteError, match="max_run_cost"):
+        rich.reserve(1, 1)
 
-        async def attempt() -> None:
-            nonlocal inside, most
-            async with purse.gate("local"):
-                inside += 1
-                most = max(most, inside)
-                await asyncio.sleep(0)
-                inside -= 1
 
-        await asyncio.gather(*(attempt() for _ in range(10)))
-        assert purse.gate("local") is purse.gate("local")
-        assert purse.gate("local") is not purse.gate("other")
-        return most
+def test_who_is_kept_out_by_those_in_flight_alone_waits_for_them():
+    async def run() -> tuple[int, str]:
+        purse = Purse(Limits(max_run_cost=100))
+        first = await purse.room_for(1, 90)
+        second = asyncio.ensure_future(purse.room_for(1, 20))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not second.done()
+        purse.settle(first, Usage(1, 1), 50)
+        held = await second
+        third = asyncio.ensure_future(purse.room_for(1, 60))
+        await asyncio.sleep(0)
+        purse.settle(held, Usage(1, 1), 20)
+        with pytest.raises(IncompleteError) as caught:
+            await third
+        return purse.run.micro_units, caught.value.message
 
-    assert asyncio.run(run()) == 3
+    spent, message = asyncio.run(run())
+    assert spent == 70
+    assert "max_run_cost" in message
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=40), st.integers(1, 200), st.randoms(use_true_random=False))
+def test_no_order_of_concurrent_attempts_passes_a_limit_of_money(worsts, limit, random):
+    purse = Purse(Limits(max_cost=limit))
+    most = 0
+
+    async def attempt(worst: int) -> None:
+        nonlocal most
+        try:
+            held = await purse.room_for(1, worst)
+        except IncompleteError:
+            return
+        most = max(most, purse.run.micro_units + purse.reserved_micro_units)
+        for _ in range(random.randrange(3)):
+            await asyncio.sleep(0)
+        purse.settle(held, Usage(1, 0), random.randint(0, worst))
+
+    async def run() -> None:
+        await asyncio.gather(*(attempt(worst) for worst in worsts))
+
+    asyncio.run(run())
+    assert most <= limit
+    assert purse.run.micro_units <= limit
+    assert (purse.in_flight, purse.reserved_micro_units) == (0, 0)

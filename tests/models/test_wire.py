@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import gc
 import json
 import logging
@@ -9,13 +8,12 @@ import traceback
 
 import pytest
 from aiohttp import web
-from hypothesis import given
-from hypothesis import strategies as st
 
 from synth.errors import AuthFailed, BadRequest, RateLimited, SynthError, Transient, UsageError
 from synth.models import wire
-from synth.models.base import Endpoint, Parameters, Response, Usage, estimate_prompt, estimate_tokens
-from synth.models.wire import WireModel, open_model, retry_after
+from synth.models.base import Allowance, Endpoint, Parameters, Rates, Response, Usage
+from synth.models.tokens import estimate_prompt, estimate_tokens
+from synth.models.wire import WireModel, open_model
 from synth.records.labels import Outcome
 
 KEY = "sk-planted-0123456789abcdef"
@@ -155,6 +153,55 @@ def test_every_status_has_its_error(attempt, status, error):
         assert "the words" in str(caught.value)
 
 
+def test_a_model_that_wrote_no_json_may_be_asked_again_and_may_be_paid(attempt):
+    error = {"message": "Failed to generate JSON. See 'failed_generation'", "code": "json_validate_failed"}
+    with pytest.raises(Transient, match="Failed to generate JSON") as caught:
+        attempt(says(400, {"error": {**error, "failed_generation": "{"}}))
+    assert caught.value.may_be_paid
+
+
+@pytest.mark.parametrize("status", [503, 529])
+def test_a_busy_endpoint_that_says_how_long_is_waited_for(attempt, status):
+    with pytest.raises(RateLimited) as caught:
+        attempt(says(status, {}, headers={"Retry-After": "4"}))
+    assert caught.value.retry_after == 4.0
+
+
+def test_a_rate_limit_without_a_time_takes_the_reset_of_what_is_used_up(attempt):
+    headers = {
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "1m1.5s",
+        "x-ratelimit-remaining-tokens": "9",
+    }
+    with pytest.raises(RateLimited) as caught:
+        attempt(says(429, {}, headers=headers))
+    assert caught.value.retry_after == 61.5
+
+
+def test_a_rate_limit_in_milliseconds_is_the_finer_one(attempt):
+    with pytest.raises(RateLimited) as caught:
+        attempt(says(429, {}, headers={"retry-after-ms": "1200", "Retry-After": "2"}))
+    assert caught.value.retry_after == 1.2
+
+
+def test_limits_stand_beside_the_answer_and_beside_a_refusal(attempt):
+    headers = {"X-RateLimit-Limit-Requests": "60", "x-ratelimit-remaining-requests": "59"}
+    rates = Rates(requests=Allowance(60, 59))
+    assert attempt(says(body=completion(), headers=headers)).rates == rates
+    assert attempt(says(400, {"error": {"code": "content_filter"}}, headers=headers)).rates == rates
+    assert attempt(says(body=completion())).rates is None
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "Request-Id", "x-amzn-RequestId"])
+def test_a_request_is_known_by_its_header(attempt, name):
+    assert attempt(says(body=completion(), headers={name: "r-1"})).request_id == "r-1"
+
+
+def test_tokens_from_the_prompt_cache_are_told(attempt):
+    usage = {"prompt_tokens": 11, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 8}}
+    assert attempt(says(body=completion(usage=usage))).usage == Usage(11, 7, 8)
+
+
 def test_a_redirect_is_not_followed(attempt):
     hits = []
 
@@ -174,18 +221,6 @@ def test_a_rate_limit_says_how_long_to_wait(attempt, header, seconds):
     assert caught.value.retry_after == seconds
 
 
-def test_a_rate_limit_may_say_a_date():
-    now = 1_800_000_000.0
-    assert retry_after(email.utils.formatdate(now + 90, usegmt=True), now) == 90.0
-    assert retry_after(email.utils.formatdate(now - 90, usegmt=True), now) == 0.0
-
-
-@given(st.text())
-def test_any_retry_after_is_a_time_or_nothing(text):
-    seconds = retry_after(text, 0.0)
-    assert seconds is None or 0.0 <= seconds < float("inf")
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -203,29 +238,40 @@ def test_any_retry_after_is_a_time_or_nothing(text):
     ],
 )
 def test_a_broken_envelope_may_be_asked_again(attempt, text):
-    with pytest.raises(Transient, match="no valid answer"):
+    with pytest.raises(Transient, match="no valid answer") as caught:
         attempt(says(text=text))
+    assert caught.value.may_be_paid
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(["choices", "message", "content", "usage", "prompt_tokens", "model", "id", "text"]),
-                inner,
-            )
-        ),
-    )
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b'{"choices": [{"message": {"content": "\xff"}}]}', {}),
+        (b"\x1f\x8b not gzip", {"Content-Encoding": "gzip"}),
+        (b'{"usage": ' + b"9" * 5000 + b"}", {}),
+    ],
 )
-def test_any_envelope_is_an_answer_or_transient(value):
-    try:
-        envelope = wire._envelope(json.dumps(value).encode(), wire._Sayings("local", ""))
-    except Transient:
-        return
-    request = wire.Request("m", "local", "", "write", None, (), Parameters(), 0, "")  # type: ignore[arg-type]
-    assert wire._answer(request, envelope, None).outcome in {Outcome.OK, Outcome.REFUSED}
+def test_bytes_that_are_no_text_may_be_asked_again(attempt, body, headers):
+    async def handler(_):
+        return web.Response(body=body, headers=headers)
+
+    with pytest.raises(Transient) as caught:
+        attempt(handler)
+    assert caught.value.may_be_paid
+
+
+def test_what_only_looks_broken_is_an_answer(attempt):
+    content = (
+        '{"id": "a", "logprobs": NaN, "id": "b", "choices": [{"message": {"content": "\\udc00x"}, "n": -Infinity}]}'
+    )
+    response = attempt(says(text=content))
+    assert (response.text, response.request_id) == ("\ufffdx", "b")
+
+
+def test_a_proxy_of_the_environment_is_not_used(attempt, monkeypatch, unused_port):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert attempt(says(body=completion())).outcome is Outcome.OK
 
 
 def test_a_cut_body_may_be_asked_again(attempt):
@@ -237,21 +283,50 @@ def test_a_cut_body_may_be_asked_again(attempt):
         http.transport.close()
         return answer
 
-    with pytest.raises(Transient, match="connection failed"):
+    with pytest.raises(Transient, match="connection failed") as caught:
         attempt(handler)
+    assert caught.value.may_be_paid
 
 
 def test_an_endpoint_that_hangs_is_given_up(attempt):
     async def handler(_):
         await asyncio.Event().wait()
 
-    with pytest.raises(Transient, match=r"no answer within 0\.05 s"):
+    with pytest.raises(Transient, match=r"no answer within 0\.05 s") as caught:
         attempt(handler, timeout=0.05)
+    assert caught.value.may_be_paid
+
+
+def test_a_body_that_stalls_is_given_up_and_may_be_paid(attempt):
+    async def handler(http):
+        answer = web.StreamResponse(headers={"Content-Length": "1000"})
+        await answer.prepare(http)
+        await answer.write(b'{"choices"')
+        await asyncio.Event().wait()
+
+    with pytest.raises(Transient, match="no answer within") as caught:
+        attempt(handler, timeout=0.05)
+    assert caught.value.may_be_paid
+
+
+def test_an_error_whose_body_is_cut_is_not_paid(attempt):
+    async def handler(http):
+        answer = web.StreamResponse(status=500, headers={"Content-Length": "1000"})
+        await answer.prepare(http)
+        await answer.write(b'{"error"')
+        assert http.transport is not None
+        http.transport.close()
+        return answer
+
+    with pytest.raises(Transient, match="connection failed") as caught:
+        attempt(handler)
+    assert not caught.value.may_be_paid
 
 
 def test_nobody_at_home_may_be_asked_again(attempt, unused_port):
-    with pytest.raises(Transient, match="connection failed"):
+    with pytest.raises(Transient, match="connection failed") as caught:
         attempt(says(body={}), url=f"http://127.0.0.1:{unused_port}/v1")
+    assert not caught.value.may_be_paid
 
 
 @pytest.fixture
@@ -263,8 +338,15 @@ def unused_port():
 
 def test_an_answer_without_end_is_refused(attempt, monkeypatch):
     monkeypatch.setattr(wire, "MAX_ANSWER_BYTES", 100_000)
-    with pytest.raises(BadRequest, match="more than"):
+    with pytest.raises(BadRequest, match="more than 8 MB"):
         attempt(says(body=completion(content="x" * 200_000)))
+
+
+def test_a_fault_without_end_is_still_a_fault(attempt, monkeypatch):
+    monkeypatch.setattr(wire, "MAX_ANSWER_BYTES", 100_000)
+    with pytest.raises(Transient, match="HTTP 500") as caught:
+        attempt(says(500, text="x" * 200_000))
+    assert not caught.value.may_be_paid
 
 
 @pytest.mark.parametrize("value", ["", "  ", None, "two\nlines", "schlüssel"])
@@ -301,6 +383,26 @@ def test_a_key_that_is_echoed_reaches_no_message_record_or_log(attempt, monkeypa
     assert KEY not in caplog.text
     model = WireModel("local/m", Endpoint("local", "http://127.0.0.1:9/v1", "", "PLANTED_KEY"))
     assert KEY not in repr(model) + repr(vars(model))
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_a_key_that_is_spelled_with_escapes_is_struck_out_too(attempt, monkeypatch, status):
+    monkeypatch.setenv("PLANTED_KEY", KEY)
+    spelled = "".join(f"\\u{ord(character):04x}" for character in KEY)
+    body = json.dumps(
+        completion(content="KEY", model="KEY", id="KEY") if status == 200 else {"error": {"message": "KEY"}}
+    )
+    try:
+        shown = repr(attempt(says(status, text=body.replace("KEY", spelled)), key_variable="PLANTED_KEY"))
+    except SynthError as error:
+        shown = str(error)
+    assert KEY not in shown
+    assert "[key]" in shown
+
+
+def test_a_placeholder_is_no_secret(attempt, monkeypatch):
+    monkeypatch.setenv("PLANTED_KEY", "EMPTY")
+    assert attempt(says(body=completion(content="EMPTY")), key_variable="PLANTED_KEY").text == "EMPTY"
 
 
 def test_a_key_is_struck_out_where_the_connection_breaks(attempt, monkeypatch):
@@ -366,3 +468,17 @@ def test_one_model_serves_one_loop_after_another(endpoint, question):
 
 def test_an_answer_without_a_request_header_is_known_by_its_id(attempt):
     assert attempt(says(body=completion())).request_id == "chatcmpl-1"
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "billing_hard_limit_reached"])
+def test_an_account_that_is_spent_ends_the_run_and_is_not_waited_for(attempt, code):
+    error = {"message": "You exceeded your current quota", "type": code, "param": None, "code": code}
+    with pytest.raises(AuthFailed, match="HTTP 429: You exceeded your current quota") as caught:
+        attempt(says(429, body={"error": error}, headers={"Retry-After": "1"}))
+    assert "nothing left to spend" in caught.value.hint
+
+
+def test_a_host_that_nobody_can_ask_is_told_before_anything_is_sent(attempt):
+    with pytest.raises(BadRequest, match="names no host") as caught:
+        attempt(says(body={}), url="http://127.1/v1")
+    assert not caught.value.may_be_paid

@@ -1,26 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import http.client
 import json
 import logging
+import socket
 import threading
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 from synth.errors import BadRequest
-from synth.models.base import (
-    Contract,
-    Endpoint,
-    Identity,
-    Parameters,
-    Request,
-    Response,
-    Usage,
-    estimate_tokens,
-    make_request,
-)
+from synth.models.base import Contract, Endpoint, Identity, Parameters, Request, Response, Usage, make_request
+from synth.models.tokens import estimate_tokens
 from synth.models.wire import WireModel
 from synth.offline.serve import Server, serve
 from synth.records.labels import Outcome
@@ -162,8 +156,13 @@ def test_text_parts_are_one_text(server):
         ({"model": "m", "messages": hello(), "temperature": 10**400}, "`temperature`"),
         ({"model": "m", "messages": hello(), "seed": 1.5}, "`seed`"),
         ({"model": "m", "messages": hello(), "max_tokens": True}, "`max_tokens`"),
-        ({"model": "m", "messages": hello(), "stream": True}, "`stream`"),
+        ({"model": "m", "messages": hello(), "temperature": float("nan")}, "`temperature`"),
+        ({"model": "m", "messages": hello(), "stream": "yes"}, "`stream`"),
         ({"model": "m", "messages": hello(), "n": 2}, "`n`"),
+        ({"model": "m", "messages": hello(), "n": [1]}, "`n`"),
+        ({"model": "m", "messages": hello(), "response_format": {"type": "yaml"}}, "response_format.type"),
+        ({"model": "m", "messages": hello(), "response_format": {"type": []}}, "response_format.type"),
+        ({"model": "m", "messages": [{"role": "user", "content": [{"type": {}, "text": "x"}]}]}, "messages[0].content"),
         ({"model": "m", "messages": hello("bad")}, "no brief"),
     ],
 )
@@ -183,18 +182,99 @@ def test_every_other_error_has_the_same_shape_and_tells_nothing_of_the_inside(se
     assert (status, answer["error"]["message"]) == (500, "the model failed (RuntimeError)")
 
 
+def sent(server, body, *headers):
+    """Send bytes as they are; gives status and body of the answer."""
+    parts = urlsplit(server.url)
+    lines = [
+        "POST /v1/chat/completions HTTP/1.1",
+        "Host: here",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *headers,
+    ]
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, content = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), content
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"nonsense", ["Content-Encoding: gzip"], 400),
+        (gzip.compress(b"x" * 50_000_000), ["Content-Encoding: gzip"], 413),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, [], 400),
+        (b'{"model":"m","seed":' + b"9" * 5_000 + b',"messages":[]}', [], 400),
+        (b'{"model":"m","messages":[{"role":"user","content":"\xff"}]}', [], 400),
+        (b"\x00", [], 400),
+    ],
+)
+def test_a_hostile_body_is_a_4xx_and_nobody_hears_of_it(server, capfd, caplog, body, headers, status):
+    answered, content = sent(server, body, *headers)
+    assert answered == status
+    assert json.loads(content)["error"]["type"] == "invalid_request_error"
+    told = call(server, "GET", "/stats")[1]
+    assert (told["malformed"], told["failed"]) == (1, 0)
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_half_a_character_in_a_question_is_answered(server):
+    content = ask(server, messages=hello("\ud800"))[1]["choices"][0]["message"]["content"]
+    assert json.loads(content)["said"] == "\ud800"
+
+
+def test_a_client_that_leaves_in_its_question_breaks_nothing(server):
+    parts = urlsplit(server.url)
+    body = json.dumps({"model": "m", "messages": hello(), "stream": True}).encode()
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 999\r\n\r\n" + body)
+    while (told := call(server, "GET", "/stats")[1])["malformed"] == 0:
+        continue
+    assert (told["in_flight"], told["failed"]) == (0, 0)
+    assert ask(server, messages=hello())[0] == 200
+
+
 def test_stats_count_and_health_is_told(server):
     for words in ("hello", "hello", "refuse", "long", "bad", "break"):
         ask(server, messages=hello(words))
-    assert call(server, "GET", "/stats")[1] == {
+    told = call(server, "GET", "/stats")[1]
+    assert set(told.pop("faults").values()) == {0}
+    assert told.pop("tokens_in") == 2 + 2 + 2 + 1
+    assert told.pop("tokens_out") > 40
+    assert {what: count for what, count in told.items() if count} == {
         "requests": 6,
         "ok": 2,
         "refused": 1,
         "truncated": 1,
         "malformed": 1,
         "failed": 1,
+        "asked_again": 1,
+        "distinct": 5,
+        "peak_in_flight": 1,
     }
+    emptied = call(server, "POST", "/reset")[1]
+    assert not any(count for what, count in emptied.items() if what != "faults")
     assert call(server, "GET", "/health") == (200, {"status": "ok"})
+
+
+def test_stats_know_how_many_were_in_flight_at_once():
+    async def run(url):
+        async with aiohttp.ClientSession() as session:
+
+            async def one(number):
+                body = {"model": "m", "messages": hello(str(number))}
+                async with session.post(url + "/chat/completions", json=body) as answer:
+                    return answer.status
+
+            return await asyncio.gather(*map(one, range(20)))
+
+    with Server(Echo(), latency=0.3, jitter=0.2) as server:
+        assert set(asyncio.run(run(server.url))) == {200}
+        told = call(server, "GET", "/stats")[1]
+    assert (told["in_flight"], told["ok"]) == (0, 20)
+    assert 1 < told["peak_in_flight"] <= 20
 
 
 def test_it_binds_this_machine_only_and_prints_nothing(capfd, caplog):
