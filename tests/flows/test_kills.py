@@ -22,11 +22,12 @@ if __name__ == "__main__":
 
 
 def test_builds_killed_at_random_moments_lose_nothing_and_give_the_same_bytes():
-    command = [sys.executable, str(ROOT / "benchmarks/kills.py"), "--rounds", "4", "--seed", "3"]
+    command = [sys.executable, str(ROOT / "benchmarks/crash.py"), "--rounds", "4", "--seed", "3"]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     score = json.loads(done.stdout)
     assert (score["rounds"], score["lost"], score["duplicated"], score["faults"]) == (4, 0, 0, 0)
+    assert score["unaccounted"] == 0
     assert score["bytes_equal"]
     assert score["kills"] >= 2
 
