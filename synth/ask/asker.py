@@ -78,6 +78,11 @@ class Asker:
             answer = cast("PureModel", role.model).answer if role.model.pure else None
             self._seats[name] = _Seat(role, attempts, breakers[alias], answer)
 
+    @property
+    def is_pure(self) -> bool:
+        """Whether every model answers at once."""
+        return all(seat.answer is not None for seat in self._seats.values())
+
     def in_doubt(self) -> bool:
         """Say whether an endpoint's last attempts were all refused, so that it may be refusing everything."""
         return any(breaker.refused for breaker in self._breakers.values())

@@ -172,6 +172,7 @@ def open_line(
         resources=read_resources(inventory.shelves, language),
         annotators=tuple(_annotators(inventory, language, endpoints)),
         alternative=recipe.replies.alternative,
+        at_once=not asker.is_pure,
     )
 
 

