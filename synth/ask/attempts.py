@@ -215,7 +215,7 @@ class Attempts:
             outcome = await model.fetch(request, job.job)
         except (JobLost, BadRequest) as error:
             perhaps = job.micro_units if error.may_be_paid else None
-            self.purse.end_job(job.micro_units, perhaps or 0)
+            self.purse.end_job(job.micro_units, micro_units=perhaps or 0)
             await self.ledger.settle(partition, request, error, perhaps)
             self._count(error, 0)
             raise
@@ -226,8 +226,7 @@ class Attempts:
             self.ledger.let_go(request)
             raise _pending(request, outcome)
         cost = self.role.price.cost(outcome.usage)
-        self.purse.end_job(job.micro_units)
-        self.purse.count(outcome.usage, cost)
+        self.purse.end_job(job.micro_units, outcome.usage, cost)
         kept = await self.ledger.settle(partition, request, outcome, cost)
         assert kept is not None
         return kept

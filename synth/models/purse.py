@@ -135,19 +135,19 @@ class Purse:
                 waiting.set_result(None)
         self._waiting.clear()
 
-    def count(self, usage: Usage, micro_units: int = 0) -> None:
-        """Count an answer that needed no reservation: a pure model is free, and a job was reserved when it was handed in."""
-        self.run.add(usage, micro_units)
+    def count(self, usage: Usage) -> None:
+        """Count an answer that needed no reservation, because a pure model is free."""
+        self.run.add(usage)
 
     def hand_in(self, reservation: Reservation) -> None:
         """Owe a job's worst case from now on, in the place of its reservation."""
         self.settle(reservation)
         self.owed += reservation.micro_units
 
-    def end_job(self, most: int, perhaps_paid: int = 0) -> None:
-        """Owe a job no longer, whose worst case was `most`; count what it may have cost without an answer."""
+    def end_job(self, most: int, usage: Usage = _NOTHING, micro_units: int = 0) -> None:
+        """Owe a job no longer, whose worst case was `most`; count what it used and cost, or may have cost. Its call was counted when it was handed in."""
         self.owed -= most
-        self.run.micro_units += perhaps_paid
+        self.run.include(Spent(0, usage.tokens_in, usage.tokens_out, micro_units))
 
     def _hold(self, tokens: int, micro_units: int) -> Reservation:
         reservation = Reservation(tokens, micro_units)
