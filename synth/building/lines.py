@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from synth.ask import Asker, Role
 from synth.building.pricing import price_models
+from synth.content.definitions import DEFINITIONS, read_definitions
 from synth.content.lexicons import read_languages
 from synth.content.prompts import read_frame, read_prompt
 from synth.content.suites import Suite, read_suite
@@ -135,6 +136,8 @@ def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endp
         prompt = read_prompt(shelves, program, native)
         parts[prompt.file.name] = prompt.file.digest
         parts[f"contract of {program}"] = contract.version
+    defined = read_definitions(shelves, native or "en")
+    parts[f"{DEFINITIONS}/{defined.labels}.yaml"] = shelves.file(f"{DEFINITIONS}/{defined.labels}.yaml").digest
     repair = read_prompt(shelves, "repair", native)
     parts[repair.file.name] = repair.file.digest
     for role, name in recipe.models.asked().items():

@@ -91,7 +91,8 @@ def render(family: str, language: str, number: int, seed: int, overlays: tuple[s
 
 
 def check_files(faults: Faults, shelves: Shelves) -> None:
-    """Add the faults of families, frames, prompts and recipes."""
+    """Add the faults of families, frames, definitions, prompts and recipes."""
+    from synth.content.definitions import DEFINITIONS, read_definitions
     from synth.content.prompts import FRAMES, read_frame, read_prompt
     from synth.content.scenarios import FOLDER, families, read_family
     from synth.recipe import RECIPES, Recipe
@@ -100,6 +101,8 @@ def check_files(faults: Faults, shelves: Shelves) -> None:
         faults.reading(f"{FOLDER}/{name}.yaml", read_family, shelves, name)
     for file in shelves.files(FRAMES):
         faults.reading(file.name, read_frame, shelves, file.path.stem)
+    for file in shelves.files(DEFINITIONS):
+        faults.reading(file.name, read_definitions, shelves, file.path.stem)
     for file in shelves.files("templates/prompts", ".md"):
         program, _, native = file.path.stem.partition(".")
         faults.reading(file.name, read_prompt, shelves, program, native)

@@ -9,14 +9,8 @@ from synth.ask import Parsed
 from synth.programs import briefs
 from synth.programs.contracts import LABELS, LabelsAnswer, SceneAnswer
 from synth.programs.questions import Desk
-from synth.records.labels import Emotion, Explicitness, Goal, Regulation
 
-_LISTS: Final = {
-    "emotions": [str(label) for label in Emotion],
-    "goals": [str(label) for label in Goal],
-    "regulations": [str(label) for label in Regulation],
-    "explicitness": [str(label) for label in Explicitness],
-}
+_SETS: Final = ("goals", "emotions", "regulations", "explicitness", "levels")
 
 
 async def annotate_scene(
@@ -27,4 +21,6 @@ async def annotate_scene(
     The question holds the scene, its setting and who speaks to whom, never the cell.
     """
     brief = briefs.of_annotate(language, scene, roles)
-    return await desk.ask(role, brief, LABELS, LabelsAnswer, partition=partition, inputs=_LISTS, draw=draw)
+    defined = desk.definitions()
+    inputs = {name: defined.said(name) for name in _SETS}
+    return await desk.ask(role, brief, LABELS, LabelsAnswer, partition=partition, inputs=inputs, draw=draw)

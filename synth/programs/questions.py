@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from synth.ask import Asker, Parsed
+from synth.content.definitions import Definitions, read_definitions
 from synth.content.prompts import Prompt, read_prompt
 from synth.content.shelves import Shelves
 from synth.models.base import Contract
@@ -33,6 +34,10 @@ class Desk:
         if program not in self.prompts:
             self.prompts[program] = read_prompt(self.shelves, program, self.language if self.native else "")
         return self.prompts[program]
+
+    def definitions(self) -> Definitions:
+        """Give what each label means, in the language of the prompts."""
+        return read_definitions(self.shelves, self.language if self.native else "en")
 
     async def ask(
         self,
