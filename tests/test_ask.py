@@ -22,6 +22,8 @@ from synth.errors import (
 )
 from synth.models.base import Contract, Endpoint, Identity, Parameters, Pending, Response, Usage
 from synth.models.ledger import Ledger, statistics
+from synth.models.ledger_statistics import spent_before
+from synth.models.prices import Price
 from synth.models.purse import Limits, Purse
 from synth.models.tokens import estimate_tokens
 from synth.offline.serve import Server
@@ -87,8 +89,8 @@ def question(text="Hello"):
     }
 
 
-def ask(subject, text="Hello", **changes):
-    return asyncio.run(subject.ask("writer", **{**question(text), **changes}))
+def ask(subject, text="Hello", *, role="writer", **changes):
+    return asyncio.run(subject.ask(role, **{**question(text), **changes}))
 
 
 def test_a_pure_model_is_asked_without_a_loop_and_without_a_ledger(tmp_path):
@@ -546,3 +548,113 @@ def test_a_repair_question_that_is_refused_leaves_its_call_too():
         ("write", Outcome.OK),
         ("write.repair", Outcome.REFUSED),
     ]
+
+
+def test_a_question_that_was_refused_before_does_not_end_a_run_that_goes_on(tmp_path):
+    async def run(run_id, texts, model):
+        with Ledger(tmp_path, run_id) as ledger:
+            subject, seen = asker(model, ledger=ledger), Counter()
+            for text in texts:
+                try:
+                    seen[(await subject.ask("writer", **question(text))).text] += 1
+                except BadRequest:
+                    seen["refused"] += 1
+            return seen
+
+    refused = [f"refused {number}" for number in range(25)]
+    mixed = [text for pair in zip([f"good {number}" for number in range(25)], refused, strict=True) for text in pair]
+    script = [step for _ in range(25) for step in ("yes", BadRequest("not this one"))]
+    assert asyncio.run(run("1", mixed, Scripted(*script))) == {"yes": 25, "refused": 25}
+    # everything else is in the ledger now, so nothing but refusals is heard
+    again = Scripted(BadRequest("not this one"))
+    assert asyncio.run(run("2", ["good 0", *refused], again)) == {"yes": 1, "refused": 25}
+    # an endpoint that answered nothing at all is another matter
+    with pytest.raises(BreakerOpen):
+        asyncio.run(run("3", refused, Scripted(BadRequest("not this one"))))
+
+
+def test_an_annotator_that_is_always_refused_ends_the_run_though_the_writer_is_answered():
+    class Half(Scripted):
+        async def attempt(self, request):
+            self.requests.append(request)
+            if request.program == "annotate":
+                raise BadRequest("temperature is not supported")
+            return Response("yes", Outcome.OK, "m-1", None, None, Usage(1, 1))
+
+    model = Half("unused")
+    roles = {name: Role(model, IDENTITY) for name in ("writer@en", "writer@ja", "annotator-1@en", "annotator-1@ja")}
+    subject = Asker(roles, retry=AT_ONCE)
+
+    async def run():
+        for number in range(10):
+            for language in ("en", "ja"):
+                await subject.ask(f"writer@{language}", **question(f"{number}"))
+                given = {**question(f"{number}"), "program": "annotate"}
+                with pytest.raises((BadRequest, BreakerOpen)):
+                    await subject.ask(f"annotator-1@{language}", **given)
+
+    asyncio.run(run())
+    with pytest.raises(BreakerOpen, match="20 requests in a row"):
+        ask(subject, "one more", role="annotator-1@en")
+
+
+@pytest.mark.parametrize(("refused", "ends"), [(4, False), (5, True)])
+def test_a_run_that_heard_nothing_but_refusals_ends_with_them(refused, ends):
+    subject = asker(Scripted(BadRequest("no such model")))
+    for number in range(refused):
+        with pytest.raises(BadRequest):
+            ask(subject, str(number))
+    assert subject.in_doubt()
+    if ends:
+        with pytest.raises(BreakerOpen, match="no such model"):
+            subject.conclude()
+    else:
+        subject.conclude()
+
+
+def test_an_endpoint_that_never_answers_ends_the_run_and_says_what_it_heard(monkeypatch):
+    monkeypatch.setattr("synth.ask.attempts.NEVER_ANSWERED", 0.0)
+    subject = asker(Scripted(Transient("the connection failed (ClientConnectorError)")))
+    with pytest.raises(BreakerOpen, match=r"not answered once in .*; the last: the connection failed"):
+        ask(subject)
+
+
+class Later(Scripted):
+    """A model that hands in, and answers when it is asked for the job."""
+
+    async def fetch(self, request, job):
+        assert job == "batch-7"
+        step = self.script.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+
+def test_what_was_handed_in_is_fetched_under_the_limit_that_paid_for_it(tmp_path):
+    price = Price(1_000_000, 1_000_000)
+    answer = Response("at last", Outcome.OK, "m-1", None, None, Usage(3, 4))
+    limit = Limits(max_cost=30, max_run_cost=30, max_calls=1)
+
+    async def run(run_id, *script):
+        found = statistics(tmp_path)
+        purse = Purse(limit, before=spent_before(found), owed=found["jobs_micro_units"])
+        with Ledger(tmp_path, run_id) as ledger:
+            role = Role(Later(*script), IDENTITY, Parameters(max_tokens=10), price)
+            subject = Asker({"writer": role}, ledger=ledger, purse=purse, retry=AT_ONCE)
+            try:
+                return (await subject.ask("writer", **question())).text, purse.run.micro_units
+            except PendingError:
+                return "due", purse.run.owed
+
+    assert asyncio.run(run("1", Pending("batch-7"))) == ("due", 23)
+    assert asyncio.run(run("2", Pending("batch-7")))[0] == "due"
+    assert asyncio.run(run("3", answer)) == ("at last", 7)
+    found = statistics(tmp_path)
+    assert (found["micro_units"], found["jobs"], found["jobs_micro_units"]) == (7, 0, 0)
+
+
+def test_only_what_is_gathered_for_a_batch_goes_wider_than_the_person_said():
+    there = Identity("m", "elsewhere", "")
+    subject = Asker({"writer": Role(Later("x"), IDENTITY), "annotator-1": Role(Scripted("x"), there)}, max_in_flight=3)
+    widths = {name: seat.attempts.pace.most for name, seat in subject._seats.items()}
+    assert widths == {"writer": 10_000, "annotator-1": 3}

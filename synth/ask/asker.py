@@ -11,11 +11,11 @@ from synth.ask.attempts import Attempts, Retry
 from synth.ask.roles import Answer, Parsed, Role
 from synth.errors import AttemptError, BadRequest, IncompleteError, ProviderError, UsageError, nearest
 from synth.models.answers import Unparsable, cut_around, parse_json
-from synth.models.base import Contract, PureModel, Request, Response, Usage, make_request
+from synth.models.base import Contract, LaterModel, PureModel, Request, Response, Usage, make_request
 from synth.models.breaker import Breaker
 from synth.models.keeping import Unkept
 from synth.models.ledger import Ledger
-from synth.models.pace import DEFAULT_IN_FLIGHT, Pace
+from synth.models.pace import DEFAULT_IN_FLIGHT, GATHERED, Pace
 from synth.models.purse import Purse
 from synth.records.labels import Outcome
 from synth.records.schema import Call, Message
@@ -67,16 +67,23 @@ class Asker:
         self._purse = purse or Purse()
         self._stop = stop
         aliases = {role.identity.endpoint_alias for role in roles.values()}
-        breakers = self._breakers = {alias: Breaker(alias) for alias in aliases}
-        paces = {alias: Pace(alias, max_in_flight, stop=stop) for alias in aliases}
+        # what is gathered for a provider's batch is not in flight
+        later = {role.identity.endpoint_alias for role in roles.values() if isinstance(role.model, LaterModel)}
+        widths = {alias: GATHERED if alias in later else max_in_flight for alias in aliases}
+        paces = {alias: Pace(alias, width, stop=stop) for alias, width in widths.items()}
+        # an endpoint that answers the writer may refuse every annotator: each is counted for itself, in all languages together
+        breakers = self._breakers = {
+            name.partition("@")[0]: Breaker(role.identity.endpoint_alias) for name, role in roles.items()
+        }
         keeping = ledger or Unkept()
         retry = retry or Retry()
         self._seats = {}
         for name, role in roles.items():
             alias = role.identity.endpoint_alias
-            attempts = Attempts(role, keeping, self._purse, paces[alias], breakers[alias], retry, stop, sleep)
+            breaker, is_later = breakers[name.partition("@")[0]], alias in later
+            attempts = Attempts(role, keeping, self._purse, paces[alias], breaker, retry, stop, sleep, is_later)
             answer = cast("PureModel", role.model).answer if role.model.pure else None
-            self._seats[name] = _Seat(role, attempts, breakers[alias], answer)
+            self._seats[name] = _Seat(role, attempts, breaker, answer)
 
     @property
     def is_pure(self) -> bool:

@@ -24,7 +24,7 @@ from synth.models.base import LaterModel, Pending, Request, Response
 from synth.models.breaker import Breaker
 from synth.models.keeping import Keeping
 from synth.models.ledger import Go, Hit
-from synth.models.pace import Pace
+from synth.models.pace import NEVER_ANSWERED, Pace
 from synth.models.purse import Purse, Reservation
 from synth.models.tokens import most_tokens, worst_case
 
@@ -63,13 +63,17 @@ class Attempts:
     retry: Retry
     stop: Callable[[], str] | None
     sleep: Callable[[float], Awaitable[None]]
+    is_later: bool
 
     async def answer(self, request: Request, partition: str) -> Response:
         """Give the answer to one question; raises as `Asker.ask` does."""
         found = await self.ledger.find(partition, request)
         if found is not None:
+            self.breaker.known()
             return found
         try:
+            if self.is_later and (owed := await self._owed(request, partition)) is not None:
+                return owed
             return await self._once(request, partition)
         except (Transient, RateLimited) as error:
             first = error
@@ -118,7 +122,7 @@ class Attempts:
             reservation = await self._reserve(request)
             claim = await self._claim(request, partition, reservation)
             if isinstance(claim, Go):
-                outcome = await self._attempt(request, partition, reservation)
+                outcome = await self._attempt(request, partition, reservation, refused=claim.refused)
         finally:
             # the endpoint is done with it: the next question need not wait for this one's answer to reach the disk
             self.pace.leave()
@@ -133,6 +137,11 @@ class Attempts:
         while True:
             if (pause := self.pace.pause()) > self.retry.deadline:
                 raise Transient(f"endpoint {self.pace.alias!r} asks to wait {pause:.0f} s, which is past the deadline")
+            if self.pace.has_answered and (silence := self.pace.silence()) > self.retry.deadline:
+                raise IncompleteError(
+                    f"endpoint {self.pace.alias!r} has not answered for {silence:.0f} s",
+                    hint="what was answered is kept; run again when it is back",
+                )
             ticket = await gate()
             try:
                 self._refuse_if_stopped()
@@ -158,7 +167,9 @@ class Attempts:
             self.purse.release(reservation)
         return claim
 
-    async def _attempt(self, request: Request, partition: str, reservation: Reservation) -> Response | Pending:
+    async def _attempt(
+        self, request: Request, partition: str, reservation: Reservation, *, refused: bool
+    ) -> Response | Pending:
         """Send a claimed question when the wire is free; a claim that was never sent is taken back."""
         try:
             ticket = await self._wait_for(self.pace.start, self.pace.finish)
@@ -167,21 +178,21 @@ class Attempts:
             await self.ledger.withdraw(partition, request)
             raise
         try:
-            return await self._send(request, partition, reservation, ticket)
+            return await self._send(request, partition, reservation, ticket, refused=refused)
         finally:
             self.pace.finish()
 
     async def _send(
-        self, request: Request, partition: str, reservation: Reservation, ticket: int
+        self, request: Request, partition: str, reservation: Reservation, ticket: int, *, refused: bool
     ) -> Response | Pending:
-        """Send a question; what fails is settled here."""
+        """Send a question, which an earlier run may have `refused`; what fails is settled here."""
         try:
             outcome = await self.role.model.attempt(request)
         except (AttemptError, ProviderError) as error:
             perhaps = reservation.micro_units if isinstance(error, AttemptError) and error.may_be_paid else None
             self.purse.settle(reservation, micro_units=perhaps or 0)
             await self.ledger.settle(partition, request, error, perhaps)
-            self._count(error, ticket)
+            self._count(error, ticket, again=refused)
             raise
         except BaseException:
             # nobody knows what became of it: it stays open in the ledger, and counts with its worst case
@@ -205,6 +216,18 @@ class Attempts:
         assert kept is not None
         return kept
 
+    async def _owed(self, request: Request, partition: str) -> Response | None:
+        """Give the answer that a provider owes, before anything is set aside for asking; None where nobody owes one."""
+        if await self.ledger.job(partition, request) is None:
+            return None
+        claim = await self.ledger.claim(partition, request)
+        if isinstance(claim, Hit):
+            return claim.response
+        if isinstance(claim, Pending):
+            return await self._fetch(request, partition, claim)
+        await self.ledger.withdraw(partition, request)  # lost meanwhile
+        return None
+
     async def _fetch(self, request: Request, partition: str, job: Pending) -> Response:
         """Give the answer that a provider owes, if it is there."""
         model = self.role.model
@@ -225,18 +248,21 @@ class Attempts:
         if isinstance(outcome, Pending):
             self.ledger.let_go(request)
             raise _pending(request, outcome)
+        self.breaker.answered()
         cost = self.role.price.cost(outcome.usage)
         self.purse.end_job(job.micro_units, outcome.usage, cost)
         kept = await self.ledger.settle(partition, request, outcome, cost)
         assert kept is not None
         return kept
 
-    def _count(self, error: AttemptError | ProviderError, ticket: int) -> None:
+    def _count(self, error: AttemptError | ProviderError, ticket: int, *, again: bool = False) -> None:
         if isinstance(error, RateLimited):
             self.pace.limited(ticket, error.retry_after)
         elif isinstance(error, Transient) and not isinstance(error, FormRefused | JobLost):
             self.pace.failed(ticket)
-        self.breaker.failed(error)
+            if not self.pace.has_answered and (silence := self.pace.silence()) > NEVER_ANSWERED:
+                self.breaker.silent(silence, error.message)
+        self.breaker.failed(error, again=again)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, and give up waiting once a stop is wanted."""

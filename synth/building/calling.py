@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from synth.ask import Asker
 from synth.building.lines import Crew, open_asker, open_crew
@@ -15,13 +15,11 @@ from synth.errors import StorageError
 from synth.models.base import LaterModel, LearningModel, Model
 from synth.models.ledger import Ledger
 from synth.models.ledger_statistics import spent_before, statistics
+from synth.models.pace import GATHERED
 from synth.models.price_table import PriceTable
 from synth.models.purse import Limits, Purse, Spent
 from synth.planning.inventory import Inventory
 from synth.records.durable import read_json
-
-MANY: Final = 10_000
-"""How many questions may stand in batches that a provider still gathers: they are not in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,11 @@ async def open_calls(
     recall(folder, crew)
     ledger = None if crew.pure else Ledger(folder, run)
     limits = Limits(settings.max_calls, settings.max_tokens, settings.max_cost, settings.max_run_cost)
-    owed = 0 if ledger is None else int(statistics(folder)["jobs_micro_units"])
+    owed = 0 if ledger is None else max(0, int(statistics(folder)["jobs_micro_units"]) - spent.owed)
     purse = Purse(limits, run=spent, before=before, owed=owed)
     later = any(isinstance(model, LaterModel) for model in _models(crew).values())
-    most = MANY if later else settings.max_in_flight
-    asker = open_asker(crew, ledger, purse, stop=stop, max_in_flight=most)
+    most = GATHERED if later else settings.max_in_flight
+    asker = open_asker(crew, ledger, purse, stop=stop, max_in_flight=settings.max_in_flight)
     try:
         # an event has one or two calls in flight at a time; a few more events than slots keep every slot busy
         yield Calls(crew, asker, purse, ledger, 1 if crew.pure else max(2, 2 * most))

@@ -22,7 +22,7 @@ from synth.recipe import Models
 
 SAMPLE = 12
 UNSAMPLED_WRITER = (8.0, 8900.0, 1130.0)
-UNSAMPLED_ANNOTATOR = (1.0, 510.0, 370.0)
+UNSAMPLED_ANNOTATOR = (1.0, 1450.0, 370.0)
 """Calls and tokens that a role took for a record in the embedded model's own languages, for a language that it does not speak."""
 
 

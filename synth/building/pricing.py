@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from synth.building.settings import RunSettings
 from synth.errors import UsageError
 from synth.models.base import OFFLINE, Endpoint
 from synth.models.price_table import PriceTable
 from synth.models.prices import Price
+from synth.recipe import Recipe
 
 
 def price_models(
@@ -26,6 +28,18 @@ def price_models(
             f"nobody knows what {_listed(unknown)} costs, so nothing was asked", hint=_how_to_price(unknown)
         )
     return found
+
+
+def refuse_open_ended(recipe: Recipe, settings: RunSettings) -> None:
+    """Raise UsageError where a limit of money or tokens meets a role whose answers may be of any length: nobody could hold it."""
+    limits = {"max_cost": settings.max_cost, "max_run_cost": settings.max_run_cost, "max_tokens": settings.max_tokens}
+    given = [name for name, limit in limits.items() if limit is not None]
+    open_ended = sorted(role for role, sampling in recipe.sampling.items() if sampling.max_tokens is None)
+    if given and open_ended:
+        raise UsageError(
+            f"{given[0]} cannot be held: the recipe gives {_listed(open_ended)} no max_tokens",
+            hint=f"sampling: {{{open_ended[0]}: {{max_tokens: 2048}}}}",
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

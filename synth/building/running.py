@@ -13,7 +13,7 @@ from synth.building.calling import Calls, cost_before, habits_of, open_calls
 from synth.building.close import close_build, write_run
 from synth.building.folder import bind, check_pinned, locked, write_recipe
 from synth.building.lines import embedded, open_line, open_recipe_suite
-from synth.building.pricing import price_models
+from synth.building.pricing import price_models, refuse_open_ended
 from synth.building.rounds import Standing, plan_next, replacements, sealed, take_standing
 from synth.building.sealing import finished, seal_encoded
 from synth.building.settings import RunSettings, check_aliases
@@ -43,8 +43,8 @@ class Report:
     `complete` says that nothing more is due, `reason` why the run stopped where something is. `met` says whether the quota is met: of `wanted` records `kept`
     are kept over all rounds, `missing` more are wanted. A build may be complete without: its tries are used up. `by_reason` counts what was dropped, at any
     try. `micro_units` is what the run's calls cost, in millionths of a US dollar, those that failed so that they may have been paid with the most that they
-    can have cost; `interrupted` calls were in flight when an earlier run was killed, and cost `interrupted_micro_units` at most. `pending` answers are due
-    from providers. `unpriced` models count as free: nobody knows their price, and the person allowed it.
+    can have cost; `interrupted` calls were in flight when an earlier run was killed. `pending` answers are due from
+    providers. `unpriced` models count as free: nobody knows their price, and the person allowed it.
     """
 
     complete: bool = False
@@ -59,7 +59,6 @@ class Report:
     tokens_out: int = 0
     micro_units: int = 0
     interrupted: int = 0
-    interrupted_micro_units: int = 0
     pending: int = 0
     unpriced: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -92,6 +91,7 @@ def run_build(
     """
     names = list(recipe.models.roles().values())
     check_aliases(names, settings.endpoints)
+    refuse_open_ended(recipe, settings)
     prices = PriceTable.shipped().with_own(settings.prices)
     price_models(names, settings.endpoints, prices, allow_unpriced=settings.allow_unpriced)
     stop = stop or Stop()
@@ -121,6 +121,7 @@ class _Run:
         self.standing = Standing()
         self.before = 0
         self.pending = 0
+        self.last = ""
         self.habits: dict[str, dict[str, str]] = {}
 
     def run(self) -> Report:
@@ -166,7 +167,9 @@ class _Run:
                 )
 
     def _why_open(self) -> str:
-        return "providers answer later" if self.pending else "some calls got no answer"
+        if self.pending:
+            return "providers answer later"
+        return f"some calls got no answer{self.last and f'; the last: {self.last}'}"
 
     def _waited(self) -> bool:
         """Wait until providers are asked again, and say whether to: a stop ends the wait."""
@@ -252,7 +255,7 @@ class _Run:
                 if calls.ledger is not None:
                     await self._freeze(calls.ledger)
             finally:
-                self.pending = walk.pending
+                self.pending, self.last = walk.pending, walk.last
                 self.habits = habits_of(calls.crew)
                 self._count()
 

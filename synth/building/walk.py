@@ -100,6 +100,7 @@ class Walk:
         self.give_up = give_up
         self.asker = asker
         self.pending = 0
+        self.last = ""
         self._ended: list[OpenPartition] = []
 
     async def run(self, partitions: Iterator[OpenPartition]) -> None:
@@ -142,6 +143,7 @@ class Walk:
             if not self.give_up or isinstance(error, PendingError):
                 partition.parked += 1
                 self.pending += isinstance(error, PendingError)
+                self.last = error.message
                 self.listener(EventParked(event.language, error.message))
                 return
             lived = abandon(event, self.lines[event.language])

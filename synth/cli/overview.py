@@ -106,9 +106,20 @@ def read_overview(folder: Path) -> Overview:
         ledger=ledger,
         account=read_account(ledger, runs),
         refusals=read_refusals(_files(folder, sorted(done), "scenarios")),
-        **{name: round(sum(run[name] for run in runs), 3) for name in _RUN},
+        **_asked(runs, ledger),
         **figures,
     )
+
+
+def _asked(runs: Sequence[Mapping[str, Any]], ledger: Mapping[str, Any]) -> dict[str, Any]:
+    """Give calls, tokens and seconds: what the runs report, or what the ledger knows, for a run that was killed reports nothing."""
+    reported = {name: round(sum(run[name] for run in runs), 3) for name in _RUN}
+    kept = sum(ledger[name] for name in ("answers", "interrupted", "in_flight", "jobs")) + sum(
+        ledger["errors"].values()
+    )
+    if not kept:
+        return reported  # the embedded model is in no ledger
+    return reported | {"calls": kept, "tokens_in": ledger["tokens_in"], "tokens_out": ledger["tokens_out"]}
 
 
 def _runs(folder: Path) -> Iterator[Mapping[str, Any]]:

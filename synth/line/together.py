@@ -18,7 +18,7 @@ async def together(steps: Sequence[Coroutine[Any, Any, T]], *, at_once: bool) ->
     siblings; any other error goes before PendingError.
     """
     if not at_once or len(steps) < 2:
-        return [await step for step in _closing(steps)]
+        return await _one_by_one(steps)
     found = await asyncio.gather(*steps, return_exceptions=True)
     errors = [one for one in found if isinstance(one, BaseException)]
     if errors:
@@ -26,12 +26,13 @@ async def together(steps: Sequence[Coroutine[Any, Any, T]], *, at_once: bool) ->
     return [one for one in found if not isinstance(one, BaseException)]
 
 
-def _closing(steps: Sequence[Coroutine[Any, Any, T]]) -> Any:
-    """Give each step in turn, and close those that an error leaves unstarted: nobody will wait for them."""
-    left = list(steps)
+async def _one_by_one(steps: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    found: list[T] = []
     try:
-        while left:
-            yield left.pop(0)
+        for step in steps:
+            found.append(await step)  # noqa: PERF401 (what is left is closed below)
     finally:
-        for step in left:
+        # those that an error leaves unstarted: nobody will wait for them
+        for step in steps[len(found) :]:
             step.close()
+    return found

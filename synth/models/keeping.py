@@ -19,7 +19,12 @@ class Keeping(Protocol):
     async def find(self, partition: str, request: Request) -> Response | None:
         """Give the durable answer."""
 
-    async def claim(self, partition: str, request: Request, tokens: int, micro_units: int) -> Hit | Go | Pending:
+    async def job(self, partition: str, request: Request) -> Pending | None:
+        """Give the job under which the answer will come."""
+
+    async def claim(
+        self, partition: str, request: Request, tokens: int = 0, micro_units: int = 0
+    ) -> Hit | Go | Pending:
         """Give the answer, the right to make one attempt, or the job under which the answer will come."""
 
     async def settle(
@@ -40,7 +45,10 @@ class Unkept:
     async def find(self, _partition: str, _request: Request) -> None:
         """Know no answer."""
 
-    async def claim(self, _partition: str, _request: Request, _tokens: int, _micro_units: int) -> Go:
+    async def job(self, _partition: str, _request: Request) -> None:
+        """Know no job."""
+
+    async def claim(self, _partition: str, _request: Request, _tokens: int = 0, _micro_units: int = 0) -> Go:
         """Let everybody ask."""
         return Go()
 

@@ -18,7 +18,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar, overload
 
@@ -49,7 +49,9 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The question is yours: make one attempt and settle it."""
+    """The question is yours: make one attempt and settle it; `refused` before, by an earlier run."""
+
+    refused: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,8 +133,8 @@ class Ledger:
         except BaseException:
             self.let_go(request)
             raise
-        if found is None:
-            return Go()
+        if found is None or isinstance(found, bool):
+            return Go(bool(found))
         if isinstance(found, Pending):
             return found
         self.let_go(request)
@@ -167,9 +169,22 @@ class Ledger:
             StorageError: The disk did not take it.
         """
         try:
-            return await self._submit(partition, self._settlement(request, outcome, micro_units))
-        finally:
+            done = self._post(partition, self._settlement(request, outcome, micro_units))
+        except BaseException:
             self.let_go(request)
+            raise
+        # held until it is on disk, also where nobody waits for that any more: else another partition could ask meanwhile
+        done.add_done_callback(lambda _: self.let_go(request))
+        kept: Response | None = await asyncio.shield(done)
+        return kept
+
+    async def job(self, partition: str, request: Request) -> Pending | None:
+        """Give the job under which the answer will come; whoever fetches it claims the question first."""
+        key = bytes.fromhex(request.key)
+        if self._elsewhere.is_unknown(key):
+            return None
+        found: Pending | None = await self._submit(partition, lambda shard: self._job(shard, key))
+        return found
 
     async def withdraw(self, partition: str, request: Request) -> None:
         """Take back a claim that was never sent: it is in no account."""
@@ -238,15 +253,20 @@ class Ledger:
             found = shard.adopt(row[1], row[0])
         return found
 
-    def _claim(self, shard: Shard, request: Request, tokens: int, micro_units: int) -> Response | Pending | None:
+    def _claim(self, shard: Shard, request: Request, tokens: int, micro_units: int) -> Response | Pending | bool:
+        """Give what is known of a question, or claim it and say whether it was refused before."""
         key = bytes.fromhex(request.key)
         found: Response | Pending | None = None
         if not self._elsewhere.is_unknown(key):
             found = self._find(shard, key) or shard.job(key) or self._elsewhere.job(shard.name, key)
         if found is None or found == _LOST:
             shard.send(request, tokens, micro_units)
-            return None
+            return shard.was_refused(key)
         return found
+
+    def _job(self, shard: Shard, key: bytes) -> Pending | None:
+        found = shard.job(key) or self._elsewhere.job(shard.name, key)
+        return None if found == _LOST else found
 
     def _settlement(
         self, request: Request, outcome: Response | AttemptError | ProviderError | Pending, micro_units: int | None

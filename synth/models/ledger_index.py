@@ -54,7 +54,9 @@ class KeyIndex:
     def may_hold(self, key: bytes) -> list[str]:
         """Give the shards that may hold a key; among them is the last that noted it."""
         head = int.from_bytes(key[:8], "big")
-        found = [self._loose[head]] if head in self._loose else []
+        # one look: whoever asks from another thread may be overtaken by the owner
+        loose = self._loose.get(head)
+        found = [] if loose is None else [loose]
         for heads, numbers in reversed(self._segments):
             start = int(np.searchsorted(heads, np.uint64(head)))
             while start < len(heads) and int(heads[start]) == head:

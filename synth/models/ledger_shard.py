@@ -31,6 +31,9 @@ VERSION: Final = 2
 _MOST_TOGETHER: Final = 128
 """Rows of one statement: SQLite takes 32,766 values at a time."""
 
+REFUSED: Final = "BadRequest"
+"""The journal's kind for a question that its endpoint will never take."""
+
 INTERRUPTED: Final = "interrupted"
 """The journal's kind for a claim that no settlement followed."""
 
@@ -129,6 +132,7 @@ class Shard:
         self._writable = False
         self._together = False
         self._has_jobs = True
+        self._refused: set[bytes] | None = None
         self._sends: list[Row] = []
         self._answers: list[Row] = []
         self._settled: list[Row] = []
@@ -176,6 +180,13 @@ class Shard:
             return None
         assert self._connection is not None
         return read_job(self._connection, key)
+
+    def was_refused(self, key: bytes) -> bool:
+        """Say whether an earlier run heard that the endpoint will never take a question."""
+        if self._refused is None:
+            query = "select key from journal where kind = ? and run <> ?"
+            self._refused = {one for (one,) in self._execute(query, (REFUSED, self.run))}
+        return key in self._refused
 
     def send(self, request: Request, tokens: int, micro_units: int) -> None:
         """Write that a question is about to be sent, and the most that it can use and cost."""

@@ -30,6 +30,12 @@ from synth.models.gate import Gate
 DEFAULT_IN_FLIGHT: Final = 32
 """How many attempts one endpoint gets at a time unless the person says otherwise."""
 
+GATHERED: Final = 10_000
+"""How many questions may wait for a provider's batch at a time: they are gathered, not in flight."""
+
+NEVER_ANSWERED: Final = 60.0
+"""After so many seconds of failures, an endpoint that has not answered once ends the run."""
+
 _RECENT: Final = 32
 _OVERLOADED: Final = 0.25
 _FEWEST: Final = 2
@@ -74,12 +80,18 @@ class Pace:
         self._mark = 0
         self._failures = 0
         self._looks = 0
+        self._silent_since = 0.0
+        self.has_answered = False
         self._entrance = Gate(self._wait, self._is_full, self._let_in, stop)
         self._wire = Gate(self._held, self._is_busy, self._let_out, stop)
 
     def pause(self) -> float:
         """Give the seconds for which everybody is held."""
         return max(0.0, self._resume_at - self._now()) if self._resume_at else 0.0
+
+    def silence(self) -> float:
+        """Give the seconds since the first of the failures that no answer came after; zero where the last attempt was answered."""
+        return max(0.0, self._now() - self._silent_since) if self._silent_since else 0.0
 
     async def enter(self, tokens: float) -> bool:
         """Wait to be let in; False where one is to look again whether to go on: a stop is wanted, or a longer hold began."""
@@ -103,6 +115,8 @@ class Pace:
         """Count an answer, and learn what the endpoint says of its limits."""
         self._recent.append(False)
         self._failures = self._looks = 0
+        self._silent_since = 0.0
+        self.has_answered = True
         if rates is not None:
             now = self._now()
             self.requests.learn(rates.requests, self.in_flight, now)
@@ -115,6 +129,7 @@ class Pace:
         """Count a rate limit; where there are many, everybody is held for as long as the endpoint asks."""
         self._recent.append(True)
         self._failures = 0
+        self._silent_since = 0.0
         asked = _UNTOLD if retry_after is None else retry_after
         overloaded = sum(self._recent) >= max(_FEWEST, _OVERLOADED * len(self._recent))
         if overloaded or asked >= _LONG:
@@ -128,11 +143,12 @@ class Pace:
     def failed(self, ticket: int) -> None:
         """Count a failed transport; after five in a row one attempt at a time looks whether the endpoint is back."""
         self._failures += 1
+        self._silent_since = self._silent_since or self._now()
         if self._failures < _DOWN or ticket <= self._mark:
             return
         self._mark = self._tickets
         self._looks += 1
-        longest = min(_LAST_LOOK, _FIRST_LOOK * 2.0 ** (self._looks - 1))
+        longest = min(_LAST_LOOK, _FIRST_LOOK * 2.0 ** min(self._looks - 1, 10))
         self._hold(random.uniform(longest / 2, longest))  # noqa: S311 (time only)
         self._threshold = max(1.0, self.most / 2)
         self.window = 1.0

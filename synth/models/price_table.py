@@ -78,6 +78,8 @@ class PriceTable:
         own = self.own.get(alias, {})
         if (stated := own.get(model or OFFLINE) or own.get(ANY)) is not None:
             return stated
+        if own and endpoint is not None and is_own_machine(endpoint):
+            return None  # somebody pays for what is behind this address, and this model was forgotten or misspelt
         if name == OFFLINE:
             return FREE  # wherever it is served
         if endpoint is None:

@@ -33,12 +33,16 @@ class Limits:
 
 @dataclass(slots=True)
 class Spent:
-    """What was spent: attempts, tokens read, tokens written, micro-units (what attempts cost, or at most may have cost)."""
+    """What was spent: attempts, tokens read, tokens written, micro-units (what attempts cost, or at most may have cost).
+
+    `owed` is the most that the jobs which this run handed in can still cost.
+    """
 
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
     micro_units: int = 0
+    owed: int = 0
 
     @property
     def tokens(self) -> int:
@@ -51,6 +55,7 @@ class Spent:
         self.tokens_in += other.tokens_in
         self.tokens_out += other.tokens_out
         self.micro_units += other.micro_units
+        self.owed += other.owed
 
     def add(self, usage: Usage, micro_units: int = 0) -> None:
         """Count one attempt and what it used."""
@@ -76,7 +81,7 @@ class Purse:
     """Counts one run's spending and holds it within the limits.
 
     `run` may hold what the run's earlier purses counted, `before` the micro-units that earlier runs of the build cost at most, `owed`
-    the most that the jobs which providers still work at can cost.
+    the most that jobs which earlier runs handed in can still cost.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -142,11 +147,13 @@ class Purse:
     def hand_in(self, reservation: Reservation) -> None:
         """Owe a job's worst case from now on, in the place of its reservation."""
         self.settle(reservation)
-        self.owed += reservation.micro_units
+        self.run.owed += reservation.micro_units
 
     def end_job(self, most: int, usage: Usage = _NOTHING, micro_units: int = 0) -> None:
         """Owe a job no longer, whose worst case was `most`; count what it used and cost, or may have cost. Its call was counted when it was handed in."""
-        self.owed -= most
+        earlier = min(self.owed, most)
+        self.owed -= earlier
+        self.run.owed -= most - earlier
         self.run.include(Spent(0, usage.tokens_in, usage.tokens_out, micro_units))
 
     def _hold(self, tokens: int, micro_units: int) -> Reservation:
@@ -166,8 +173,8 @@ class Purse:
             return _stops(f"max_tokens = {limits.max_tokens:,}", f"{run.tokens:,}", f"{coming:,}")
         money = self.reserved_micro_units + micro_units
         for name, limit, spent in (
-            ("max_run_cost", limits.max_run_cost, run.micro_units + self.owed),
-            ("max_cost", limits.max_cost, self.before + run.micro_units + self.owed),
+            ("max_run_cost", limits.max_run_cost, run.micro_units + run.owed),
+            ("max_cost", limits.max_cost, self.before + self.owed + run.micro_units + run.owed),
         ):
             if limit is not None and spent + money > limit:
                 return _stops(f"{name} = {dollars(limit)}", dollars(spent), dollars(money))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from synth.building.lines import open_crew
-from synth.building.pricing import price_models
-from synth.building.settings import read_reach
+from synth.building.pricing import price_models, refuse_open_ended
+from synth.building.settings import RunSettings, read_reach
 from synth.content.shelves import Shelves
 from synth.errors import UsageError
 from synth.models.base import Endpoint
@@ -27,7 +27,7 @@ def stock(**models):
 
 
 def test_each_role_has_the_price_of_its_model():
-    table = TABLE.with_own({"far": {"big": Price(3, 9, 1)}, "near": {"paid": Price(7, 7)}})
+    table = TABLE.with_own({"far": {"big": Price(3, 9, 1)}, "near": {"paid": Price(7, 7), "llama": FREE}})
     crew = open_crew(
         stock(writer="far/big", annotators=["offline", "near/llama"], judges=["near/paid"]), ENDPOINTS, table
     )
@@ -66,3 +66,12 @@ def test_a_crew_without_prices_costs_nothing():
     crew = open_crew(stock(writer="far/a"), ENDPOINTS)
     assert {one.price for one in crew.roles.values()} == {FREE}
     assert crew.unpriced == ()
+
+
+@pytest.mark.parametrize("limit", ["max_cost", "max_run_cost", "max_tokens"])
+def test_a_limit_that_nobody_could_hold_is_refused_before_anything_is_asked(limit):
+    recipe = Recipe.of({"languages": ["en"], "quota": {"records": 3}, "sampling": {"writer": {"max_tokens": None}}})
+    with pytest.raises(UsageError, match=rf"{limit} cannot be held: the recipe gives 'writer' no max_tokens") as caught:
+        refuse_open_ended(recipe, RunSettings(**{limit: 5}))
+    assert "sampling: {writer: {max_tokens: 2048}}" in caught.value.hint
+    refuse_open_ended(recipe, RunSettings(max_calls=5))

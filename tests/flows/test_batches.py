@@ -76,6 +76,15 @@ def test_lines_that_fail_are_handed_in_anew_and_no_answer_is_paid_twice(
     assert prints(tmp_path / "b") == prints(plain_english)
 
 
+def test_lines_that_are_refused_cost_their_records_and_never_the_build(english, counting, tmp_path):
+    more = english | {"quota": {"records": 60}, "tries": 1}
+    with Server(counting, batching=Batching(failing=0.08, failing_status=400)) as server:
+        nights(more, tmp_path / "b", server.url)
+    found = statistics(tmp_path / "b")
+    assert found["errors"]["BadRequest"] > 5
+    assert found["answers"] > 300
+
+
 def test_a_batch_that_expires_gives_what_it_answered_and_the_rest_is_handed_in_anew(english, counting, tmp_path):
     # this provider never ends a batch of ten lines: each time it expires with half of them answered
     with Server(counting, batching=Batching(after_polls=3, expires_at=2)) as server:

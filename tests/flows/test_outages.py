@@ -25,10 +25,10 @@ from synth.records.verification import verify
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """A build that gives a question up after two tries, so that an outage shows."""
+    """A build that gives a question up after two tries, and an endpoint after two seconds, so that an outage shows."""
 
     def opened(crew, ledger, purse, **named):
-        retry = Retry(tries=2, patience=0.0, first_wait=0.0, longest_wait=0.0)
+        retry = Retry(tries=2, patience=0.0, deadline=2.0, first_wait=0.0, longest_wait=0.0)
         return Asker(crew.roles, ledger=ledger, purse=purse, retry=retry, **named)
 
     monkeypatch.setattr(calling, "open_asker", opened)

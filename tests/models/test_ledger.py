@@ -142,6 +142,31 @@ def test_money_is_summed_exactly_and_what_may_have_been_paid_is_told_apart(tmp_p
     assert spent_before(after) == spent_before(before)
 
 
+def test_a_settlement_that_nobody_waits_for_any_more_is_kept_before_anybody_else_asks(tmp_path, question, reply):
+    async def run() -> None:
+        with Ledger(tmp_path, "run") as ledger:
+            for number in range(30):
+                asked = question(str(number))
+                assert await ledger.claim(PART, asked) == Go()
+                settling = asyncio.ensure_future(ledger.settle(PART, asked, reply("paid")))
+                await asyncio.sleep(0)
+                settling.cancel()
+                assert await ledger.claim(OTHER, asked) == Hit(reply("paid"))
+
+    asyncio.run(run())
+
+
+def test_a_claim_says_whether_an_earlier_run_was_refused(tmp_path, question):
+    async def run(run_id: str) -> bool:
+        with Ledger(tmp_path, run_id) as ledger:
+            claim = await ledger.claim(PART, question())
+            assert isinstance(claim, Go)
+            await ledger.settle(PART, question(), BadRequest("no"))
+            return claim.refused
+
+    assert [asyncio.run(run(name)) for name in ("1", "2", "3")] == [False, True, True]
+
+
 def test_a_lost_job_is_asked_anew_in_whichever_shard_it_stood(tmp_path, question, reply):
     async def run() -> None:
         with Ledger(tmp_path, "run-1") as ledger:

@@ -165,6 +165,21 @@ def test_an_endpoint_that_is_down_is_looked_at_by_one_attempt_at_a_time_until_it
     assert 32 <= run(live()) < 34
 
 
+def test_an_outage_of_a_night_is_only_a_long_wait():
+    async def live():
+        clock = Clock()
+        pace = Pace("a", 4, clock=clock)
+        for _ in range(3_000):
+            clock.now += pace.pause()
+            pace.failed(await go(pace))
+            done(pace)
+        assert pace.silence() > 3_000
+        pace.answered(None)
+        return pace.silence(), pace.has_answered
+
+    assert run(live()) == (0.0, True)
+
+
 def test_who_waits_is_sent_away_when_a_stop_is_wanted():
     async def live():
         wanted = []

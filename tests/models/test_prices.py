@@ -238,3 +238,11 @@ def test_a_cache_that_fills_itself_is_priced_as_filling_it():
 def test_a_fraction_of_a_micro_unit_is_rounded_up_and_float_dust_is_not():
     entry = {"price": maker.Decimal("1.5e-13"), "dust": maker.Decimal("1.3200000000000002e-07")}
     assert (maker.whole(entry, "price"), maker.whole(entry, "dust")) == (1, 132_000)
+
+
+def test_a_model_that_was_forgotten_beside_its_neighbour_is_not_free_for_standing_on_this_machine():
+    table = PriceTable.shipped().with_own({"mine": {"gpt-4o-mini": Price(1, 2)}})
+    here = endpoint("http://127.0.0.1:4000/v1")
+    assert table.of("mine/gpt-4o-mini", here) == Price(1, 2)
+    assert table.of("mine/gpt-4o", here) is None
+    assert table.of("other/gpt-4o", here) == FREE

@@ -91,7 +91,7 @@ def test_money_is_held_within_the_run_and_the_build():
     purse.end_job(10, Usage(3, 4), 2)
     assert (purse.run, purse.owed) == (Spent(1, 4, 5, 17), 0)
     purse.hand_in(purse.reserve(1, 33))
-    assert (purse.run.micro_units, purse.owed, purse.reserved_micro_units) == (17, 33, 0)
+    assert (purse.run.micro_units, purse.run.owed, purse.reserved_micro_units) == (17, 33, 0)
     with pytest.raises(IncompleteError, match="max_cost"):
         purse.reserve(1, 1)
     rich = Purse(Limits(max_cost=1000, max_run_cost=60))
