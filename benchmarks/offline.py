@@ -1,6 +1,6 @@
 """Scenarios per second and core of an offline build, and where its time goes.
 
-Usage: python benchmarks/offline.py [--quick]. Prints one JSON line. Builds templates/recipes/quickstart.yaml (576 records; `--quick`: 192) with one process,
+Usage: python benchmarks/offline.py [--quick]. Prints one JSON line. Builds templates/recipes/quickstart.yaml (864 records; `--quick`: 288) with one process,
 then with two. Times are CPU time, which a busy machine changes little; every run is a process of its own and reads its content anew. The baseline is
 json.dumps and json.loads of the same rows: a ratio of 300 says that making a scenario costs 300 times what reading and writing it as JSON does.
 """
@@ -132,7 +132,7 @@ def measure(records: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="192 records instead of 576")
+    parser.add_argument("--quick", action="store_true", help="288 records instead of 864")
     parser.add_argument("--one", nargs=2, type=int, metavar=("RECORDS", "WORKERS"), help="one run, in this process")
     given = parser.parse_args()
     if given.one:
@@ -140,7 +140,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(run_one(records, workers, Path(folder, "build"))))
         return
-    print(json.dumps({"benchmark": "offline", **measure(192 if given.quick else 576)}))
+    print(json.dumps({"benchmark": "offline", **measure(288 if given.quick else 864)}))
 
 
 if __name__ == "__main__":

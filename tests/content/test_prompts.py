@@ -55,7 +55,7 @@ def test_the_brief_ends_the_prompt_and_is_read_back() -> None:
 
 def test_missing_and_unknown_inputs_are_errors() -> None:
     prompt = read_prompt(Shelves(), "annotate")
-    with pytest.raises(ContentError, match="takes goals, emotions, .*, was given emotions"):
+    with pytest.raises(ContentError, match=r"takes goals, emotions, .*, was given emotions"):
         prompt.fill({"emotions": []}, {})
 
 
