@@ -9,7 +9,6 @@ from typing import Final
 from synth.building.findings import Finding, State
 from synth.building.installation import examine_installation
 from synth.building.lines import embedded
-from synth.building.money import dollars
 from synth.building.prefixes import prefixes, sample_questions
 from synth.building.probing import ask_each, probe
 from synth.building.settings import Reach, check_aliases, read_reach, settings_file
@@ -17,7 +16,7 @@ from synth.content.shelves import Shelves
 from synth.errors import UsageError
 from synth.models.base import OFFLINE, Endpoint, Request
 from synth.models.price_table import PriceTable
-from synth.models.prices import FREE
+from synth.models.prices import FREE, dollars
 from synth.planning.inventory import take_stock
 from synth.recipe import Recipe, open_shelves
 

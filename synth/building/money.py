@@ -7,6 +7,10 @@ import re
 from fractions import Fraction
 from typing import Final
 
+from synth.models.prices import dollars
+
+__all__ = ["MICRO", "MOST", "about", "micro_units"]
+
 MICRO: Final = 1_000_000
 """Micro-units in one US dollar."""
 MOST: Final = 1_000_000
@@ -53,13 +57,6 @@ def _slip(text: str) -> str:
     if any(sign in text for sign in ("$", "\N{EURO SIGN}", "USD", "usd")):
         return " (leave the currency out)"
     return " (a decimal point, no comma)" if "," in text else ""
-
-
-def dollars(micro: int) -> str:
-    """Give micro-units as people read US dollars: cents, and as many more decimals as there are: `$0.25`, `$1,234.50`, `$0.000012`."""
-    whole, rest = divmod(abs(micro), MICRO)
-    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
-    return f"{'-' * (micro < 0)}${whole:,}.{decimals}"
 
 
 def about(micro: int) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from synth.building.money import MICRO, dollars
+from synth.building.money import MICRO
 from synth.cli.printing import count, say
+from synth.models.prices import dollars
 
 _UNSURE: Final = ("in_flight", "interrupted", "perhaps_paid")
 

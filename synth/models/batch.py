@@ -19,7 +19,8 @@ from synth.errors import BadRequest, JobLost, SynthError, Transient
 from synth.models.base import Endpoint, Pending, Request, Response, identity_of
 from synth.models.batch_lines import Results, complaint_of, is_answer, outcome_of
 from synth.models.batch_submission import ENDED, Size, Submissions, form_of
-from synth.models.direct import Provider, Said, endpoint_of, refused
+from synth.models.direct import Provider, Said, refused
+from synth.models.endpoints import served_endpoint_of
 from synth.models.envelope import Complaint, read_body, short_name
 from synth.models.forms import TEACHING, Form, Forms
 
@@ -35,7 +36,7 @@ def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> BatchModel:
     Raises:
         UsageError: The endpoint is unknown, or its URL is not a plain http or https address.
     """
-    return BatchModel(name, endpoint_of(name, endpoints))
+    return BatchModel(name, served_endpoint_of(name, endpoints))
 
 
 @dataclass(slots=True)

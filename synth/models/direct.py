@@ -19,13 +19,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from synth.errors import AuthFailed, BadRequest, FormRefused, RateLimited, SynthError, Transient, UsageError, nearest
-from synth.models.base import Endpoint, Request, Response, identity_of, is_plain_url
-from synth.models.envelope import read_answer, read_body, read_complaint, refusal, short_name
-from synth.models.forms import TEACHING, Form, Forms
+from synth.errors import AttemptError, BadRequest, ProviderError, Transient
+from synth.models.base import Endpoint, Request, Response
+from synth.models.endpoints import address_of, served_endpoint_of
+from synth.models.envelope import Complaint, read_answer, read_body, read_complaint, refusal, short_name
+from synth.models.forms import Forms
 from synth.models.keys import SECRET_LENGTH, keep_from_logs, key_of, without_key
-from synth.models.rates import read_rates, wait_asked
+from synth.models.rates import read_rates
 from synth.models.responses import as_completion, as_of_completions, question_of
+from synth.models.statuses import Learn, error_of
 
 if TYPE_CHECKING:
     import httpx
@@ -91,7 +93,7 @@ def open_client(endpoint: Endpoint) -> AsyncOpenAI:
         organization="",
         project="",
         webhook_secret="",
-        base_url=_address(endpoint),
+        base_url=address_of(endpoint),
         timeout=timeout,
         max_retries=0,
         http_client=transport,
@@ -103,7 +105,7 @@ class Provider:
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Keep where to ask; raises UsageError where the URL is no plain address."""
-        _address(endpoint)
+        address_of(endpoint)
         self.endpoint = endpoint
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
 
@@ -124,7 +126,7 @@ class Provider:
         def take(chunk: bytes) -> None:
             body.extend(chunk)
             if len(body) > MAX_ANSWER_BYTES:
-                raise BadRequest(f"endpoint {self.endpoint.alias!r} sent an answer of more than 8 MB")
+                raise BadRequest(f"endpoint {self.endpoint.alias!r} sent an answer of more than 8 MB", may_be_paid=True)
 
         said = await self._stream(ask, take, self.endpoint.timeout if seconds is None else seconds)
         return replace(said, body=said.body + _struck(bytes(body), key_of(self.endpoint)))
@@ -224,22 +226,9 @@ class _Lines:
             self._rest += piece
 
 
-def refused(alias: str, said: Said) -> SynthError:
-    """Give what a status other than 200 means: RateLimited, Transient, AuthFailed or BadRequest."""
-    where, status = f"endpoint {alias!r}", said.status
-    if status in {401, 403}:
-        # its words are not quoted: they often repeat a part of the key
-        return AuthFailed(
-            f"{where} refused the key (HTTP {status})", hint="check the key variable and what the key may do"
-        )
-    complaint = read_complaint(said.body)
-    words, now = f"{where} answered HTTP {status}: {complaint.quote()}", time.time()
-    wait = wait_asked(said.headers, read_rates(said.headers, now), now)
-    if status == 429 or (status in {503, 529} and wait is not None):
-        return RateLimited(words, retry_after=wait)
-    if status in {408, 409} or status >= 500 or complaint.misfired:
-        return Transient(words, may_be_paid=complaint.misfired)
-    return BadRequest(words)
+def refused(alias: str, said: Said, learn: Learn | None = None) -> AttemptError | ProviderError:
+    """Give what a status other than 200 means, by `synth.models.statuses`."""
+    return error_of(f"endpoint {alias!r}", said.status, said.headers, read_complaint(said.body), learn)
 
 
 # -- the lane `responses`
@@ -251,18 +240,7 @@ def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> ResponsesModel:
     Raises:
         UsageError: The endpoint is unknown, or its URL is not a plain http or https address.
     """
-    return ResponsesModel(name, endpoint_of(name, endpoints))
-
-
-def endpoint_of(name: str, endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    """Give the endpoint of a model's name; raises UsageError where none has its alias and a URL."""
-    alias = identity_of(name, endpoints).endpoint_alias
-    endpoint = endpoints.get(alias)
-    if endpoint is None or endpoint.url is None:
-        raise UsageError(
-            f"no endpoint with a URL has the alias {alias!r} (model {name!r})", hint=nearest(alias, endpoints)
-        )
-    return endpoint
+    return ResponsesModel(name, served_endpoint_of(name, endpoints))
 
 
 class ResponsesModel:
@@ -302,7 +280,11 @@ class ResponsesModel:
             return read_answer(request, envelope, alias=alias, request_id=request_id, rates=rates)
         if read_complaint(said.body).filtered and said.status == 400:
             return refusal(request, request_id, rates)
-        raise self._refused(request, form, said)
+
+        def learn(complaint: Complaint) -> str:
+            return self._forms.learn(request, form, as_of_completions(complaint))
+
+        raise refused(self._provider.endpoint.alias, said, learn)
 
     def habits(self) -> Mapping[str, str]:
         """Give what was learned about the answer's form."""
@@ -315,24 +297,6 @@ class ResponsesModel:
     async def close(self) -> None:
         """Close the running loop's client."""
         await self._provider.close()
-
-    def _refused(self, request: Request, form: Form, said: Said) -> SynthError:
-        error = refused(self._provider.endpoint.alias, said)
-        if said.status not in TEACHING:
-            return error
-        learned = self._forms.learn(request, form, as_of_completions(read_complaint(said.body)))
-        return FormRefused(f"{error.message} (asked again without it)") if learned else error
-
-
-def _address(endpoint: Endpoint) -> str:
-    url = endpoint.url or ""
-    if not is_plain_url(url):
-        # the address is not quoted: it may hold a password
-        raise UsageError(
-            f"the URL of endpoint {endpoint.alias!r} is not a plain http or https address",
-            hint="write it as https://host/v1, without name, password or query; the key comes from the key variable",
-        )
-    return url.rstrip("/")
 
 
 def _leave_ours(headers: httpx.Headers, key: str) -> None:

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from synth.errors import UsageError, nearest
 from synth.models.base import Endpoint, Request, Response, identity_of
+from synth.models.endpoints import endpoint_of
 from synth.models.wire import WireModel
 
 CONTEXT: Final = 8192
@@ -37,14 +38,8 @@ def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> LocalModel:
     Raises:
         UsageError: The endpoint is unknown or has no folder, the file is none of its GGUF files, or xllamacpp is missing.
     """
-    identity = identity_of(name, endpoints)
-    endpoint = endpoints.get(identity.endpoint_alias)
-    if endpoint is None:
-        raise UsageError(
-            f"no endpoint has the alias {identity.endpoint_alias!r} (model {name!r})",
-            hint=nearest(identity.endpoint_alias, endpoints),
-        )
-    file = model_file(endpoint, identity.model)
+    endpoint = endpoint_of(name, endpoints)
+    file = model_file(endpoint, identity_of(name, endpoints).model)
     if importlib.util.find_spec("xllamacpp") is None:
         raise UsageError(f"the model {name!r} needs xllamacpp, which is not installed", hint=_MISSING)
     return LocalModel(name, endpoint, file)

@@ -43,8 +43,8 @@ FREE: Final = Price(0, 0)
 
 
 def dollars(micro_units: int) -> str:
-    """Give micro-units as US dollars, exactly."""
-    whole, rest = divmod(abs(micro_units), 1_000_000)
+    """Give micro-units as people read US dollars: cents, and as many more decimals as there are: `$0.25`, `$1,234.50`, `$0.000012`."""
+    whole, rest = divmod(abs(micro_units), _MILLION)
     sign = "-" if micro_units < 0 else ""
-    decimals = f"{rest:06d}".rstrip("0")
-    return f"{sign}${whole:,}.{decimals.ljust(2, '0')}"
+    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{sign}${whole:,}.{decimals}"

@@ -100,13 +100,15 @@ class Purse:
         Raises:
             IncompleteError: The attempt could pass a limit whatever becomes of those in flight; nothing was reserved.
         """
-        while (fault := self._overshoot(tokens, micro_units)) is not None:
-            if not self.in_flight:
-                raise fault
+        while True:
+            try:
+                return self.reserve(tokens, micro_units)
+            except IncompleteError:
+                if not self.in_flight:
+                    raise
             settled = asyncio.get_running_loop().create_future()
             self._waiting.append(settled)
             await settled
-        return self._hold(tokens, micro_units)
 
     def reserve(self, tokens: int, micro_units: int = 0) -> Reservation:
         """Set one attempt's worst case aside at once.
@@ -116,7 +118,12 @@ class Purse:
         """
         if (fault := self._overshoot(tokens, micro_units)) is not None:
             raise fault
-        return self._hold(tokens, micro_units)
+        reservation = Reservation(tokens, micro_units)
+        self._held.add(reservation)
+        self.in_flight += 1
+        self.reserved_tokens += tokens
+        self.reserved_micro_units += micro_units
+        return reservation
 
     def settle(self, reservation: Reservation, usage: Usage = _NOTHING, micro_units: int = 0) -> None:
         """Put what an attempt really used and cost, or may have cost, in the place of its worst case."""
@@ -155,14 +162,6 @@ class Purse:
         self.owed -= earlier
         self.run.owed -= most - earlier
         self.run.include(Spent(0, usage.tokens_in, usage.tokens_out, micro_units))
-
-    def _hold(self, tokens: int, micro_units: int) -> Reservation:
-        reservation = Reservation(tokens, micro_units)
-        self._held.add(reservation)
-        self.in_flight += 1
-        self.reserved_tokens += tokens
-        self.reserved_micro_units += micro_units
-        return reservation
 
     def _overshoot(self, tokens: int, micro_units: int) -> IncompleteError | None:
         limits, run = self.limits, self.run

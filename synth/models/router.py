@@ -22,10 +22,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
-from synth.errors import BadRequest, FormRefused, UsageError, nearest
-from synth.models.base import Endpoint, Request, Response, identity_of, is_plain_url
+from synth.errors import BadRequest, UsageError, nearest
+from synth.models.base import Endpoint, Request, Response, identity_of
+from synth.models.endpoints import address_of, endpoint_of
 from synth.models.envelope import read_answer, refusal, short_name
-from synth.models.forms import TEACHING, Form, Forms, body_of
+from synth.models.forms import Form, Forms, body_of
 from synth.models.keys import keep_from_logs, key_of
 from synth.models.rates import read_rates
 from synth.models.router_failures import Failure, cleared, failure_of, refused
@@ -54,15 +55,9 @@ def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> RouterModel:
         UsageError: The endpoint is unknown, names no provider, has no plain URL, or has neither key nor URL where one is needed;
             or the model is no name but an address.
     """
-    identity = identity_of(name, endpoints)
-    endpoint = endpoints.get(identity.endpoint_alias)
-    if endpoint is None:
-        raise UsageError(
-            f"no endpoint has the alias {identity.endpoint_alias!r} (model {name!r})",
-            hint=nearest(identity.endpoint_alias, endpoints),
-        )
+    endpoint = endpoint_of(name, endpoints)
     _check(endpoint)
-    _check_model(identity.model)
+    _check_model(identity_of(name, endpoints).model)
     return RouterModel(name, endpoint)
 
 
@@ -160,9 +155,7 @@ class RouterModel:
             raise UsageError(f"{where}: litellm lacks a package for it: {failure.complaint.quote()}", hint=hint)
         if failure.filtered:
             return refusal(request, failure.request_id, read_rates(failure.headers, time.time()))
-        if failure.status in TEACHING and (part := self._forms.learn(request, form, failure.complaint)):
-            raise FormRefused(f"{where}: {failure.complaint.quote()} (it does not take {part}; asked again without)")
-        raise refused(where, failure)
+        raise refused(where, failure, lambda complaint: self._forms.learn(request, form, complaint))
 
 
 def _check(endpoint: Endpoint) -> None:
@@ -171,9 +164,8 @@ def _check(endpoint: Endpoint) -> None:
         raise UsageError(
             f"{where} names no provider", hint="provider: a name of litellm's, such as anthropic, gemini or bedrock"
         )
-    if endpoint.url is not None and not is_plain_url(endpoint.url):
-        # the address is not quoted: it may hold a password
-        raise UsageError(f"the URL of {where} is not a plain http or https address", hint="write it as https://host/v1")
+    if endpoint.url is not None:
+        address_of(endpoint)
     if endpoint.key_variable is None and endpoint.url is None and endpoint.provider not in AMBIENT:
         raise UsageError(
             f"{where} has neither a key nor a URL: no key is looked for in the environment unasked",
@@ -201,7 +193,7 @@ def _answer(request: Request, completion: Any, alias: str, key: str) -> Response
     rates = read_rates(headers, time.time())
     answer = read_answer(request, envelope, alias=alias, request_id=request_id, rates=rates)
     if len(answer.text.encode("utf-8")) > MAX_ANSWER_BYTES:
-        raise BadRequest(f"endpoint {alias!r} sent an answer of more than 8 MB, which may be paid")
+        raise BadRequest(f"endpoint {alias!r} sent an answer of more than 8 MB", may_be_paid=True)
     return answer
 
 
@@ -280,6 +272,8 @@ def _quiet() -> None:
     """Keep litellm's warnings from the person; set for good, for what runs beside an attempt must not undo it."""
     warnings.filterwarnings("ignore", module=r"litellm(\.|$)")
     warnings.filterwarnings("ignore", message=r"(?s)Pydantic serializer warnings")
+    # litellm says so itself, but once, when it is imported, and whoever resets the filters takes that back
+    warnings.filterwarnings("ignore", message=r".*`ReadOnly` qualifier")
 
 
 async def _close_clients(litellm: Any) -> None:

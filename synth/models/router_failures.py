@@ -7,17 +7,15 @@ may quote the key, which is struck out here; its errors are not chained to ours.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from synth.errors import AuthFailed, BadRequest, RateLimited, SynthError, Transient
+from synth.errors import AttemptError, BadRequest, ProviderError, Transient
 from synth.models.envelope import Complaint, read_complaint, short_name
 from synth.models.keys import without_key
-from synth.models.rates import read_rates, wait_asked
+from synth.models.statuses import Learn, error_of, refused_form, refused_key
 
-_WAITING: Final = frozenset({503, 529})
 _UNSENT: Final = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "PoolTimeout"})
 
 
@@ -61,23 +59,17 @@ def failure_of(error: BaseException, key: str) -> Failure:
     )
 
 
-def refused(where: str, failure: Failure) -> SynthError:
-    """Give the error that a failure means."""
-    status = failure.status
-    if status in {401, 403}:
-        # its words are not quoted: they often repeat a part of the key
-        hint = "check the key variable and what the key may do"
-        return AuthFailed(f"{where} refused the key (HTTP {status})", hint=hint)
+def refused(where: str, failure: Failure, learn: Learn) -> AttemptError | ProviderError:
+    """Give the error that a failure means; what the provider's own status means is judged by `synth.models.statuses`."""
+    status, complaint = failure.status, failure.complaint
     if not status:
         return Transient(f"{where} gave no valid answer ({failure.kind})", may_be_paid=not failure.unsent)
-    if not failure.told:
-        return BadRequest(f"{where}: litellm does not put the question to it: {failure.complaint.quote()}")
-    said = f"{where} answered HTTP {status}: {failure.complaint.quote()}"
-    now = time.time()
-    wait = wait_asked(failure.headers, read_rates(failure.headers, now), now)
-    if status == 429 or (status in _WAITING and wait is not None):
-        return RateLimited(said, retry_after=wait)
-    return Transient(said) if status in {408, 409} or status >= 500 else BadRequest(said)
+    if failure.told:
+        return error_of(where, status, failure.headers, complaint, learn)
+    if status in {401, 403}:
+        return refused_key(where, status)
+    said = f"{where}: litellm does not put the question to it: {complaint.quote()}"
+    return refused_form(said, status, complaint, learn) or BadRequest(said)
 
 
 def cleared(value: Any, key: str) -> Any:

@@ -1,12 +1,9 @@
 """The wire lane: one attempt at an OpenAI-compatible endpoint, over aiohttp.
 
-What an answer means for the run is decided here and nowhere else: 429 waits, and so does a 503 or 529 that says how long
-(RateLimited); 408, 409, other 5xx, cut bodies, time-outs, broken connections and broken envelopes may be sent again
-(Transient, which says where it may be paid); 401 and 403 end the run (AuthFailed); a 400 whose code is content_filter is a
-refusal, which is an answer; a status that names what the question was put with teaches another form (FormRefused); any
-other status is a question that this endpoint will never take (BadRequest). The key is read from the environment for each
-attempt, goes to the endpoint's own URL only (redirects are not followed), and is struck out of whatever an endpoint says
-before that reaches an answer or a message.
+What a status means for the run stands in `synth.models.statuses`. Here cut bodies, time-outs, broken connections and broken
+envelopes may be sent again (Transient, which says where it may be paid), and a 400 whose code is content_filter is a
+refusal, which is an answer. The key is read from the environment for each attempt, goes to the endpoint's own URL only
+(redirects are not followed), and is struck out of whatever an endpoint says before that reaches an answer or a message.
 """
 
 from __future__ import annotations
@@ -18,22 +15,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from synth.errors import (
-    AttemptError,
-    AuthFailed,
-    BadRequest,
-    FormRefused,
-    ProviderError,
-    RateLimited,
-    Transient,
-    UsageError,
-    nearest,
-)
-from synth.models.base import Endpoint, Request, Response, identity_of, is_plain_url
-from synth.models.envelope import Complaint, read_answer, read_body, read_complaint, refusal, short_name
-from synth.models.forms import TEACHING, Form, Forms, encoded
+from synth.errors import BadRequest, Transient
+from synth.models.base import Endpoint, Request, Response
+from synth.models.endpoints import address_of, served_endpoint_of
+from synth.models.envelope import read_answer, read_body, read_complaint, refusal, short_name
+from synth.models.forms import Forms, encoded
 from synth.models.keys import SECRET_LENGTH, key_of, without_key
-from synth.models.rates import read_rates, wait_asked
+from synth.models.rates import read_rates
+from synth.models.statuses import error_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -43,7 +32,6 @@ MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 
 _CONNECT_SECONDS: Final = 15.0
 _REQUEST_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid")
-_WAITING: Final = frozenset({429, 503, 529})
 
 
 def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> WireModel:
@@ -52,13 +40,7 @@ def open_model(name: str, endpoints: Mapping[str, Endpoint]) -> WireModel:
     Raises:
         UsageError: The endpoint is unknown, or its URL is not a plain http or https address.
     """
-    alias = identity_of(name, endpoints).endpoint_alias
-    endpoint = endpoints.get(alias)
-    if endpoint is None or endpoint.url is None:
-        raise UsageError(
-            f"no endpoint with a URL has the alias {alias!r} (model {name!r})", hint=nearest(alias, endpoints)
-        )
-    return WireModel(name, endpoint)
+    return WireModel(name, served_endpoint_of(name, endpoints))
 
 
 class WireModel:
@@ -68,7 +50,7 @@ class WireModel:
 
     def __init__(self, name: str, endpoint: Endpoint) -> None:
         """Keep where to ask; nothing is connected yet."""
-        self._address = _address(endpoint)
+        self._address = address_of(endpoint) + "/chat/completions"
         self._endpoint = endpoint
         self._name = name
         self._forms = Forms(endpoint.form)
@@ -98,7 +80,8 @@ class WireModel:
         complaint = read_complaint(body).without(key)
         if status == 400 and complaint.filtered:
             return refusal(request, _request_id(headers, key), read_rates(headers, time.time()))
-        raise self._fault(status, headers, complaint, request, form)
+        where = f"endpoint {self._endpoint.alias!r}"
+        raise error_of(where, status, headers, complaint, lambda said: self._forms.learn(request, form, said))
 
     def habits(self) -> Mapping[str, str]:
         """Give what was learned of the form that the endpoint takes."""
@@ -161,32 +144,6 @@ class WireModel:
                 )
         return bytes(body)
 
-    def _fault(
-        self, status: int, headers: Mapping[str, str], complaint: Complaint, request: Request, form: Form
-    ) -> AttemptError | ProviderError:
-        """Give what a status means."""
-        where = f"endpoint {self._endpoint.alias!r}"
-        if status in {401, 403}:
-            # its words are not quoted: they often repeat a part of the key
-            return AuthFailed(
-                f"{where} refused the key (HTTP {status})", hint="check the key variable and what the key may do"
-            )
-        said = f"{where} answered HTTP {status}: {complaint.quote()}"
-        if complaint.exhausted:
-            return AuthFailed(said, hint="the account has nothing left to spend: waiting does not help")
-        if status in _WAITING:
-            now = time.time()
-            wait = wait_asked(headers, read_rates(headers, now), now)
-            if status == 429 or wait is not None:
-                return RateLimited(said, retry_after=wait)
-        if status in {408, 409} or status >= 500:
-            return Transient(said)
-        if complaint.misfired:
-            return Transient(said, may_be_paid=True)
-        if status in TEACHING and (part := self._forms.learn(request, form, complaint)):
-            return FormRefused(f"{said} (it does not take this {part}; the next attempt asks otherwise)")
-        return BadRequest(said)
-
     def _session(self) -> aiohttp.ClientSession:
         import aiohttp
 
@@ -201,17 +158,6 @@ class WireModel:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return session
-
-
-def _address(endpoint: Endpoint) -> str:
-    url = endpoint.url or ""
-    if not is_plain_url(url):
-        # the address is not quoted: it may hold a password
-        raise UsageError(
-            f"the URL of endpoint {endpoint.alias!r} is not a plain http or https address",
-            hint="write it as https://host/v1, without name, password or query; the key comes from the key variable",
-        )
-    return url.rstrip("/") + "/chat/completions"
 
 
 def _request_id(headers: Mapping[str, str], key: str) -> str | None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.building.money import about, dollars, micro_units
+from synth.building.money import about, micro_units
+from synth.models.prices import dollars
 
 
 @pytest.mark.parametrize(

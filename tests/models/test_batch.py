@@ -550,6 +550,18 @@ def test_every_call_of_a_submission_has_its_errors_and_all_who_wait_hear(rehears
     rehearse(steps)
 
 
+@pytest.mark.parametrize("call", ["GET batches", "POST files", "POST batches"])
+def test_an_account_that_is_spent_ends_the_run_and_is_not_waited_for(rehearse, question, call):
+    async def steps(provider, fresh):
+        spent = {"message": "You exceeded your quota", "code": "insufficient_quota"}
+        provider.says(call, 429, {"error": spent}, headers={"Retry-After": "1"})
+        with pytest.raises(AuthFailed, match="HTTP 429: You exceeded your quota") as caught:
+            await fresh().attempt(question("a"))
+        assert "nothing left to spend" in caught.value.hint
+
+    rehearse(steps)
+
+
 @pytest.mark.parametrize(
     ("status", "error"), [(401, AuthFailed), (429, RateLimited), (500, Transient), (400, Transient)]
 )

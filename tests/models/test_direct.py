@@ -347,8 +347,9 @@ def test_nobody_at_home_may_be_asked_again_and_was_not_paid(attempt):
 
 def test_an_answer_without_end_is_refused(attempt, monkeypatch):
     monkeypatch.setattr(direct, "MAX_ANSWER_BYTES", 100_000)
-    with pytest.raises(BadRequest, match="more than"):
+    with pytest.raises(BadRequest, match="more than") as caught:
         attempt(says(body=answer(output=[message(text("x" * 200_000))])))
+    assert caught.value.may_be_paid
 
 
 # -- keys, and what a person's environment holds

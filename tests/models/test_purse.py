@@ -13,7 +13,7 @@ from synth.models.purse import Limits, Purse, Spent
 
 def test_a_settled_attempt_counts_what_it_used():
     purse = Purse()
-    reservation = purse.reserve(1000, 5)
+    reservation = asyncio.run(purse.room_for(1000, 5))
     assert (purse.in_flight, purse.reserved_tokens, purse.reserved_micro_units) == (1, 1000, 5)
     purse.settle(reservation, Usage(3, 4), 2)
     assert (purse.in_flight, purse.reserved_tokens, purse.reserved_micro_units) == (0, 0, 0)

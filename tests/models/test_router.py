@@ -313,8 +313,9 @@ def test_a_question_that_never_left_is_not_paid(attempt, provider, free_port):
 
 
 def test_an_answer_without_end_is_refused(attempt):
-    with pytest.raises(BadRequest, match="8 MB"):
+    with pytest.raises(BadRequest, match="8 MB") as caught:
         attempt(says(body=completion(content="x" * (8 * 1024 * 1024 + 1))))
+    assert caught.value.may_be_paid
 
 
 # -- keys, words and side effects
@@ -424,6 +425,25 @@ def test_litellm_is_imported_without_a_fetch_a_file_or_a_word(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "local\n", "")
 
 
+def test_litellm_answers_also_where_the_filters_of_warnings_were_reset_after_its_import():
+    """It builds its classes at the first answer, and pydantic warns of them; here every warning is an error."""
+    program = (
+        "import warnings\n"
+        "from synth.models import router; router._opened()\n"
+        "warnings.resetwarnings(); warnings.simplefilter('error'); router._quiet()\n"
+        "from litellm import ModelResponse\n"
+        "print(ModelResponse().choices[0].message.role)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "assistant\n", "")
+
+
 # -- what is opened
 
 
@@ -433,13 +453,13 @@ def test_litellm_is_imported_without_a_fetch_a_file_or_a_word(tmp_path):
         ({"provider": ""}, "no provider"),
         ({"provider": "open/ai"}, "no provider"),
         ({"key_variable": None}, "neither a key nor a URL"),
-        ({"url": "http://name:word@host/v1"}, "plain http"),
+        ({"url": "http://me:hunter2@host/v1"}, "plain http"),
     ],
 )
 def test_an_endpoint_that_cannot_be_asked_is_not_opened(changes, says):
     with pytest.raises(UsageError, match=says) as caught:
         open_model("local/m", {"local": replace(HERE, **changes)})
-    assert "word" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -338,8 +338,9 @@ def unused_port():
 
 def test_an_answer_without_end_is_refused(attempt, monkeypatch):
     monkeypatch.setattr(wire, "MAX_ANSWER_BYTES", 100_000)
-    with pytest.raises(BadRequest, match="more than 8 MB"):
+    with pytest.raises(BadRequest, match="more than 8 MB") as caught:
         attempt(says(body=completion(content="x" * 200_000)))
+    assert caught.value.may_be_paid
 
 
 def test_a_fault_without_end_is_still_a_fault(attempt, monkeypatch):
