@@ -7,8 +7,8 @@ column is associated with another above its permutation limit.
 - `lint`: faults of `synth templates check` by language, and how many settings it rendered to find them.
 - `association`: bias-corrected Cramer's V of planned events - family, emotion and regulation by the speaker's profile, role by gender - with the 95th
   percentile of 200 shufflings. Shuffled is within a language, for a profile belongs to one.
-- `artifacts`: by language, the AUC of a classifier that sees the reply only, and of the reply's length alone: faithful against failure, and
-  faithful against crossed (a sibling's faithful reply). Logistic regression on words, five folds by family; 0.5 is chance.
+- `artifacts`: by language, the artifact gate (`synth.audit.artifacts`) over an embedded build: the AUC of what sees replies only, by words and by
+  surface, over all pairs, failure pairs and crossed pairs (`synth.audit.pairs`), held out by family; 0.5 is chance. And the share of longer failures.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import synth
+from synth.audit.artifacts import artifact_gate
+from synth.audit.pairs import pairs
+from synth.content.lexicons import read_lexicon
 from synth.content.personas import CULTURES as PROFILES
 from synth.content.phrasings import FOLDER as PHRASINGS
 from synth.content.phrasings import read_phrasing
@@ -35,14 +38,13 @@ from synth.content.scenarios import read_family
 from synth.content.shelves import Shelves
 from synth.offline.check import check_language
 from synth.offline.settings import scenes
-from synth.offline.words import words_of
 from synth.planning.coverage import plan_slots
 from synth.planning.events import make_events
 from synth.planning.inventory import take_stock
 from synth.planning.strata import strata_of
 from synth.recipe import Recipe
 from synth.records.cells import Cell
-from synth.statistics import auc, cramers_v, crosstab
+from synth.statistics import cramers_v, crosstab
 
 TIERS = {
     "A": ("en", "es", "fr", "de", "hi", "ja", "ko"),
@@ -50,8 +52,6 @@ TIERS = {
     "C": ("sw", "am"),
 }
 SEEDS = (1, 2, 3)
-FOLDS = 5
-WIDTH = 2**14
 
 
 def tier_of(language: str) -> str:
@@ -167,71 +167,21 @@ def _mean_v(pairs: Sequence[tuple[Any, Any]]) -> float:
     return float(np.sqrt(np.mean([cramers_v(crosstab(left, right)) ** 2 for left, right in pairs])))
 
 
-def features(texts: Sequence[str], language: str) -> Any:
-    """Give a row of word counts (hashed, length one) for each text."""
-    import zlib
-
-    table = np.zeros((len(texts), WIDTH), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for word in words_of(text, language):
-            table[row, zlib.crc32(word.casefold().encode()) % WIDTH] += 1
-    return table / np.maximum(1.0, np.linalg.norm(table, axis=1, keepdims=True))
-
-
-def learned(table: Any, positive: Any, steps: int = 150) -> Any:
-    """Give the weights of a logistic regression with balanced classes and a small ridge, by full gradient steps."""
-    share = np.where(positive, 0.5 / max(1, positive.sum()), 0.5 / max(1, (~positive).sum())).astype(np.float32)
-    weights, bias = np.zeros(table.shape[1], dtype=np.float32), 0.0
-    for _ in range(steps):
-        error = share * (1 / (1 + np.exp(-(table @ weights + bias))) - positive)
-        weights -= 40.0 * (table.T @ error + 1e-4 * weights)
-        bias -= 4.0 * float(error.sum())
-    return weights
-
-
-def reply_only(replies: Sequence[tuple[str, bool, str]], language: str) -> dict[str, float]:
-    """Give the AUC of words and of length alone, over folds of whole families; a reply is (text, is faithful, family)."""
-    texts = [text for text, _, _ in replies]
-    table, is_positive = features(texts, language), np.asarray([own for _, own, _ in replies])
-    names = sorted({family for _, _, family in replies})
-    fold = np.asarray([names.index(family) % FOLDS for _, _, family in replies])
-    scores = np.zeros(len(texts))
-    for held in sorted(set(fold.tolist())):
-        weights = learned(table[fold != held], is_positive[fold != held])
-        scores[fold == held] = table[fold == held] @ weights
-    lengths = auc([len(text) for text in texts], is_positive)
-    return {"words": round(auc(scores, is_positive), 3), "length": round(max(lengths, 1 - lengths), 3)}
-
-
-def artifacts(language: str, families: Sequence[str], records: int, scratch: Path) -> dict[str, Any]:
+def artifacts(shelves: Shelves, language: str, families: Sequence[str], records: int, scratch: Path) -> dict[str, Any]:
     """Give what a reply alone gives away, in an embedded build of one language."""
     recipe = {"languages": [language], "families": list(families), "quota": {"records": records}}
     build = synth.build(recipe, scratch / language)
     found = list(build.records())
-    pairs: list[tuple[str, bool, str]] = []
-    faithful: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for record in found:
-        for reply in record.replies:
-            if reply.kind in {"faithful", "failure"}:
-                pairs.append((reply.text, reply.kind == "faithful", record.scenario.family))
-            if reply.kind == "faithful":
-                faithful[record.scenario.family].append((record.scenario.event_key, reply.text))
-    crossed = [(text, is_own, family) for family, own in faithful.items() for text, is_own in _crossed(own)]
-    return {
-        "records": len(found),
-        "pairs": sum(not own for _, own, _ in pairs),
-        "all": reply_only(pairs, language),
-        "crossed": reply_only(crossed, language),
-    }
-
-
-def _crossed(own: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bool]]:
-    """Give each faithful reply, and as its rival the next one in the family that another event wrote."""
-    for index, (event, text) in enumerate(own):
-        yield text, True
-        rival = next((t for e, t in (*own[index + 1 :], *own[:index]) if e != event and t != text), None)
-        if rival is not None:
-            yield rival, False
+    replies = [reply for record in found for reply in record.replies]
+    gate = artifact_gate(
+        pairs([record.scenario for record in found], replies), {language: read_lexicon(shelves, language)}
+    )
+    figures: dict[str, Any] = {"records": len(found), "passes": str(gate.passes)}
+    for one in gate.separability:
+        if one.mechanism is None and one.auc is not None:
+            figures.setdefault(str(one.population), {"pairs": one.pairs})[one.features] = round(one.auc.value, 3)
+    longer = {str(one.mechanism): round(one.longer.value, 3) for one in gate.lengths if one.longer is not None}
+    return figures | {"longer": longer}
 
 
 def main() -> int:
@@ -247,7 +197,7 @@ def main() -> int:
     found["association"] = associate(shelves, files, given.cells)
     with tempfile.TemporaryDirectory(prefix="synth-content-") as scratch:
         found["artifacts"] = {
-            language: artifacts(language, families, given.records, Path(scratch))
+            language: artifacts(shelves, language, families, given.records, Path(scratch))
             for language, families in files.items()
         }
     found["cpu_seconds"] = round(time.process_time() - began, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,6 +19,7 @@ from synth.records.labels import PowerForm
 FACTORS: Final = ("language", "family", "felt_affect", "power_form", "profile", "explicitness")
 _MODEL: Final = r"^(offline|[a-z0-9][a-z0-9_-]*/\S+)$"
 _LARGEST: Final = 100_000_000
+_PROGRAM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*:[a-z][a-z0-9_]{0,63}")
 RECIPES: Final = "templates/recipes"
 _SHOWN: Final = 200
 
@@ -52,40 +54,53 @@ class Replies(Written):
 
 
 class Models(Written):
-    """Who writes, who annotates blind, and who judges: `offline`, or the alias of an endpoint and a model (`mine/llama-70b`).
+    """Who writes, who annotates blind, who verifies sighted, and who judges: `offline`, or the alias of an endpoint and a model (`mine/llama-70b`).
 
-    Judges answer filters and programs that ask; none does yet, so a judge is opened, asked nothing and decides no row.
+    Where no verifiers are named the annotators verify too. Judges say of each reply what it still supports; without one nobody is asked.
     """
 
     writer: str = Field(default="offline", pattern=_MODEL)
     annotators: tuple[str, ...] = Field(default=("offline",), max_length=8)
+    verifiers: tuple[str, ...] = Field(default=(), max_length=4)
     judges: tuple[str, ...] = Field(default=(), max_length=4)
 
-    @field_validator("annotators", "judges")
+    @field_validator("annotators", "verifiers", "judges")
     @classmethod
     def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        import re
-
         for name in value:
             if not re.match(_MODEL, name):
                 raise ValueError(f"{name!r} is neither `offline` nor alias/model")
         return value
 
     def roles(self) -> dict[str, str]:
-        """Give every role and the model that plays it: writer, annotator-1 ..., judge-1 ..."""
-        return {"writer": self.writer} | self.annotator_roles() | _numbered("judge", self.judges)
+        """Give every role and the model that plays it: writer, annotator-1 ..., verifier-1 ..., judge-1 ..."""
+        named = _numbered("verifier", self.verifiers) | _numbered("judge", self.judges)
+        return {"writer": self.writer} | self.annotator_roles() | named
 
     def annotator_roles(self) -> dict[str, str]:
         """Give the roles of those who annotate."""
         return _numbered("annotator", self.annotators)
 
-    def asked(self) -> dict[str, str]:
-        """Give the roles that are asked something, and so decide rows: all but the judges."""
-        return {"writer": self.writer} | self.annotator_roles()
+    def verifier_roles(self) -> dict[str, str]:
+        """Give the roles of those who verify: the verifiers, or the annotators where none are named."""
+        return _numbered("verifier", self.verifiers) or self.annotator_roles()
+
+    def judge_roles(self) -> dict[str, str]:
+        """Give the roles of those who judge."""
+        return _numbered("judge", self.judges)
 
 
 def _numbered(kind: str, names: Sequence[str]) -> dict[str, str]:
     return {f"{kind}-{n}": name for n, name in enumerate(names, 1)}
+
+
+class Gold(Written):
+    """How gold is tested: whether scenes are verified sighted, with decoys, before replies are paid.
+
+    auto verifies where neither the writer nor a verifier is the embedded model, which could only look its own lines up.
+    """
+
+    verify: Literal["auto"] | bool = "auto"
 
 
 class Sampling(Written):
@@ -114,11 +129,17 @@ class Recipe(Written):
     models: Models = Models()
     sampling: dict[str, Sampling] = {}
     prompts: Literal["english", "native"] = "english"
+    gold: Gold = Gold()
+    stop_early: bool = True
+    turns: dict[Literal[1, 3, 5], int] = {1: 1}
+    reasoning: Literal["none", "cbt", "dbt", "pct", "rt", "ebg"] = "none"
+    default_persona: bool = False
     partition: int = Field(default=1000, ge=3, le=100_000)
+    programs: tuple[str, ...] = ()
     overlays: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
 
-    @field_validator("languages", "profiles", "families", "forms", "cross")
+    @field_validator("languages", "profiles", "families", "forms", "cross", "programs")
     @classmethod
     def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
@@ -133,6 +154,14 @@ class Recipe(Written):
             raise ValueError("cross names language: every build is partitioned by it")
         return value
 
+    @field_validator("programs")
+    @classmethod
+    def _of_packages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _PROGRAM.fullmatch(name):
+                raise ValueError(f"{name!r} is no program; name the package that brings it too: distribution:program")
+        return value
+
     @field_validator("sampling")
     @classmethod
     def _of_roles(cls, value: dict[str, Sampling], info: ValidationInfo) -> dict[str, Sampling]:
@@ -143,6 +172,49 @@ class Recipe(Written):
             if role not in (known := models.roles()):
                 raise ValueError(f"{role!r} is no role of this recipe; {nearest(role, known)}")
         return value
+
+    @field_validator("turns", mode="before")
+    @classmethod
+    def _numbered_turns(cls, value: object) -> object:
+        # JSON, in which a recipe is kept and handed on, has no other keys than words
+        if not isinstance(value, dict):
+            return value
+        return {int(key) if isinstance(key, str) and key.isdecimal() else key: one for key, one in value.items()}
+
+    @field_validator("turns")
+    @classmethod
+    def _weighed(cls, value: dict[int, int]) -> dict[int, int]:
+        if not all(0 <= weight <= 1000 for weight in value.values()) or not sum(value.values()):
+            raise ValueError("turns: weights are 0 to 1000, and one of them is above 0; such as {1: 3, 3: 1}")
+        return value
+
+    @model_validator(mode="after")
+    def _written_by_a_model(self) -> Recipe:
+        if self.models.writer != "offline":
+            return self
+        asked = {
+            "turns": any(weight for turns, weight in self.turns.items() if turns > 1),
+            "reasoning": self.reasoning != "none",
+            "default_persona": self.default_persona,
+        }
+        if wrong := [name for name, is_asked in asked.items() if is_asked]:
+            raise ValueError(
+                f"{wrong[0]}: the embedded writer cannot do this; name a model: models: {{writer: alias/model}}"
+            )
+        return self
+
+    @property
+    def verifies(self) -> bool:
+        """Whether scenes are verified before replies are paid."""
+        verifiers = set(self.models.verifier_roles().values())
+        if self.gold.verify == "auto":
+            return bool(verifiers) and "offline" not in {self.models.writer, *verifiers}
+        return self.gold.verify and bool(verifiers)
+
+    def asked(self) -> dict[str, str]:
+        """Give the roles that are asked something, and so decide rows, with their models."""
+        found = {"writer": self.models.writer} | self.models.annotator_roles()
+        return found | (self.models.verifier_roles() if self.verifies else {}) | self.models.judge_roles()
 
     @property
     def digest(self) -> str:

@@ -582,20 +582,23 @@ def test_an_annotator_that_is_always_refused_ends_the_run_though_the_writer_is_a
             return Response("yes", Outcome.OK, "m-1", None, None, Usage(1, 1))
 
     model = Half("unused")
-    roles = {name: Role(model, IDENTITY) for name in ("writer@en", "writer@ja", "annotator-1@en", "annotator-1@ja")}
+    languages = ("en", "ja")
+    roles = {
+        f"{language}: {n}": Role(model, IDENTITY, name=n) for n in ("writer", "annotator-1") for language in languages
+    }
     subject = Asker(roles, retry=AT_ONCE)
 
     async def run():
         for number in range(10):
-            for language in ("en", "ja"):
-                await subject.ask(f"writer@{language}", **question(f"{number}"))
+            for language in languages:
+                await subject.ask(f"{language}: writer", **question(f"{number}"))
                 given = {**question(f"{number}"), "program": "annotate"}
                 with pytest.raises((BadRequest, BreakerOpen)):
-                    await subject.ask(f"annotator-1@{language}", **given)
+                    await subject.ask(f"{language}: annotator-1", **given)
 
     asyncio.run(run())
     with pytest.raises(BreakerOpen, match="20 requests in a row"):
-        ask(subject, "one more", role="annotator-1@en")
+        ask(subject, "one more", role="en: annotator-1")
 
 
 @pytest.mark.parametrize(("refused", "ends"), [(4, False), (5, True)])

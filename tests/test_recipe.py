@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,16 +117,82 @@ def test_a_mapping_has_no_place_to_point_at():
     assert str(caught.value) == "quota is missing"
 
 
-def test_every_role_has_a_name_and_judges_are_not_asked():
+def test_every_role_has_a_name_and_who_decides_rows_is_asked():
     models = {"writer": "a/w", "annotators": ["a/x", "offline"], "judges": ["a/y", "b/z"]}
     recipe = Recipe.of(LEAST | {"models": models, "sampling": {"judge-2": {"temperature": 0}, "annotator-2": {}}})
-    writers = {"writer": "a/w", "annotator-1": "a/x", "annotator-2": "offline"}
-    assert recipe.models.asked() == writers
-    assert recipe.models.roles() == writers | {"judge-1": "a/y", "judge-2": "b/z"}
+    everybody = {
+        "writer": "a/w",
+        "annotator-1": "a/x",
+        "annotator-2": "offline",
+        "judge-1": "a/y",
+        "judge-2": "b/z",
+    }
+    assert recipe.asked() == recipe.models.roles() == everybody
     assert Recipe.of(recipe.model_dump(mode="json")) == recipe
 
 
-def test_a_judge_decides_no_row_yet():
+@pytest.mark.parametrize(
+    ("models", "verify", "verifies", "asked"),
+    [
+        ({}, "auto", False, {"writer", "annotator-1"}),
+        ({"writer": "a/w"}, "auto", False, {"writer", "annotator-1"}),
+        ({"writer": "a/w", "annotators": ["a/x"]}, "auto", True, {"writer", "annotator-1"}),
+        ({"writer": "a/w", "annotators": ["a/x", "offline"]}, "auto", False, {"writer", "annotator-1", "annotator-2"}),
+        ({"writer": "a/w", "verifiers": ["a/v"]}, "auto", True, {"writer", "annotator-1", "verifier-1"}),
+        ({"verifiers": ["a/v"]}, "auto", False, {"writer", "annotator-1"}),
+        ({"verifiers": ["a/v"]}, True, True, {"writer", "annotator-1", "verifier-1"}),
+        ({}, True, True, {"writer", "annotator-1"}),
+        ({"annotators": []}, True, False, {"writer"}),
+        ({"writer": "a/w", "annotators": []}, "auto", False, {"writer"}),
+        ({"writer": "a/w", "annotators": ["a/x"]}, False, False, {"writer", "annotator-1"}),
+        (
+            {"writer": "a/w", "annotators": ["a/x"], "judges": ["a/j"]},
+            False,
+            False,
+            {"writer", "annotator-1", "judge-1"},
+        ),
+    ],
+)
+def test_gold_is_verified_where_nobody_looks_lines_up(models, verify, verifies, asked):
+    recipe = Recipe.of(LEAST | {"models": models, "gold": {"verify": verify}})
+    assert (recipe.verifies, set(recipe.asked())) == (verifies, asked)
+
+
+@pytest.mark.parametrize("turns", [{1: 1}, {1: 3, 3: 1}, {1: 0, 5: 2}, {1: 1, 3: 1, 5: 1}])
+def test_turns_are_numbers_on_a_page_and_words_in_json(page, turns):
+    recipe = Recipe.of(LEAST | {"models": {"writer": "a/w"}, "turns": turns})
+    assert recipe.turns == turns
+    assert Recipe.of(json.loads(json.dumps(recipe.model_dump(mode="json")))) == recipe
+    lines = ", ".join(f"{n}: {weight}" for n, weight in turns.items())
+    written = page(f"languages: [en]\nquota: {{records: 3}}\nmodels: {{writer: a/w}}\nturns: {{{lines}}}\n")
+    assert Recipe.read(written).turns == turns
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"turns": {3: 1}}, "turns: the embedded writer cannot do this; name a model: models: {writer: alias/model}"),
+        ({"reasoning": "cbt"}, "reasoning: the embedded writer cannot do this"),
+        ({"default_persona": True}, "default_persona: the embedded writer cannot do this"),
+        ({"models": {"writer": "a/w"}, "turns": {2: 1}}, "turns.2: Input should be 1, 3 or 5"),
+        ({"models": {"writer": "a/w"}, "turns": {1: 0, 3: 0}}, "turns: weights are 0 to 1000"),
+        ({"models": {"writer": "a/w"}, "turns": {1: 2, 3: -1}}, "turns: weights are 0 to 1000"),
+        ({"models": {"writer": "a/w"}, "turns": {1: 10**30}}, "turns: weights are 0 to 1000"),
+        ({"models": {"writer": "a/w"}, "reasoning": "cbd"}, "reasoning: 'cbd' is not valid"),
+        ({"gold": {"verify": "perhaps"}}, "gold.verify"),
+        ({"gold": {"verified": True}}, "did you mean 'verify'"),
+        ({"stop_early": "never"}, "stop_early"),
+    ],
+)
+def test_what_a_writer_cannot_do_is_told_at_the_door(asked, said):
+    with pytest.raises(RecipeError) as caught:
+        Recipe.of(LEAST | asked)
+    assert said in str(caught.value)
+    writer = {"models": {"writer": "a/w"}}
+    assert Recipe.of(LEAST | writer | {"turns": {3: 1}, "reasoning": "cbt", "default_persona": True}).reasoning == "cbt"
+
+
+def test_a_judge_is_part_of_the_line_and_has_a_seat():
     from synth.building.lines import line_parts, open_crew
     from synth.models.base import Endpoint
     from synth.planning.inventory import take_stock
@@ -134,7 +202,14 @@ def test_a_judge_decides_no_row_yet():
     plain = take_stock(Recipe.of(small), Shelves())
     judged = {"models": {"judges": ["b/z"]}, "sampling": {"judge-1": {"temperature": 0}}}
     with_judge = take_stock(Recipe.of(small | judged), Shelves())
-    assert line_parts(plain, "en", endpoints) == line_parts(with_judge, "en", endpoints)
+    before, after = (line_parts(stock, "en", endpoints) for stock in (plain, with_judge))
+    assert {name: after[name] for name in before} == before
+    assert {name for name in after if name not in before} == {
+        "contract of judge",
+        "model of judge-1",
+        "sampling of judge-1",
+        "templates/prompts/judge.md",
+    }
     crew = open_crew(with_judge, endpoints)
     assert set(crew.roles) == {"writer@en", "annotator-1@en", "judge-1@en"}
     assert crew.roles["judge-1@en"].parameters.temperature == 0

@@ -56,7 +56,7 @@ class Asker:
         """Seat the roles.
 
         Args:
-            roles: Role name (such as `writer`, `annotator-1`) -> who answers.
+            roles: Name of a seat -> who answers; a role (such as `writer`, `annotator-1`) that has one seat gives it its name.
             ledger: Where answers are kept; without one nothing is. A pure model's answers never are.
             purse: What may be spent; without one there is no limit.
             retry: When a failed attempt is made again.
@@ -71,16 +71,16 @@ class Asker:
         later = {role.identity.endpoint_alias for role in roles.values() if isinstance(role.model, LaterModel)}
         widths = {alias: GATHERED if alias in later else max_in_flight for alias in aliases}
         paces = {alias: Pace(alias, width, stop=stop) for alias, width in widths.items()}
-        # an endpoint that answers the writer may refuse every annotator: each is counted for itself, in all languages together
+        # an endpoint that answers the writer may refuse every annotator: each is counted for itself, in all its seats together
         breakers = self._breakers = {
-            name.partition("@")[0]: Breaker(role.identity.endpoint_alias) for name, role in roles.items()
+            role.name or name: Breaker(role.identity.endpoint_alias) for name, role in roles.items()
         }
         keeping = ledger or Unkept()
         retry = retry or Retry()
         self._seats = {}
         for name, role in roles.items():
             alias = role.identity.endpoint_alias
-            breaker, is_later = breakers[name.partition("@")[0]], alias in later
+            breaker, is_later = breakers[role.name or name], alias in later
             attempts = Attempts(role, keeping, self._purse, paces[alias], breaker, retry, stop, sleep, is_later)
             answer = cast("PureModel", role.model).answer if role.model.pure else None
             self._seats[name] = _Seat(role, attempts, breaker, answer)

@@ -25,12 +25,16 @@ class PendingError(IncompleteError):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Who answers in a role: a model, what it stands for in the ledger, how it is asked, and what it costs."""
+    """Who answers in a role: a model, what it stands for in the ledger, how it is asked, and what it costs.
+
+    `name` is the role's plain name, such as `annotator-1`, where an asker seats it several times under names of their own.
+    """
 
     model: Model
     identity: Identity
     parameters: Parameters = field(default_factory=Parameters)
     price: Price = FREE
+    name: str = ""
 
 
 def open_role(name: str, endpoints: Mapping[str, Endpoint], parameters: Parameters | None = None) -> Role:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from synth.building.judging import Judged, judge, read_candidates, read_verdicts
+from synth.building.judging import Judged, judge, read_candidates, read_said, read_verdicts
 from synth.errors import DamagedError
 from synth.filters.base import Candidate, Filter, OpenSuite, Resources, SetSieve, Stage, admit
 from synth.planning.rounds import PlannedPartition, Round
@@ -49,7 +49,8 @@ def judged_round(
     for planned in made.partitions:
         candidates = read_candidates(build, planned.name)
         own = read_verdicts(build, planned.name, suite, resources_of(planned.language), candidates)
-        yield planned, list(judge(candidates, [*own, *_read_group(path, planned.row_group)]))
+        found = _read_group(path, planned.row_group)
+        yield planned, list(judge(candidates, read_said(build, planned.name), [*own, *found]))
 
 
 def _admitted(
@@ -60,10 +61,11 @@ def _admitted(
     with _groups(set_path(build, rounds, made, suite)) as keep:
         for planned in made.partitions:
             candidates = read_candidates(build, planned.name)
+            said = read_said(build, planned.name)
             own = read_verdicts(build, planned.name, suite, resources_of(planned.language), candidates)
-            found = _admit(folder, planned.name, sieves, judge(candidates, own))
+            found = _admit(folder, planned.name, sieves, judge(candidates, said, own))
             keep(found)
-            yield planned, list(judge(candidates, [*own, *found]))
+            yield planned, list(judge(candidates, said, [*own, *found]))
 
 
 def _open_sieves(

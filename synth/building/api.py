@@ -16,11 +16,12 @@ from synth.building.running import Report, run_build
 from synth.building.settings import RunSettings, read_reach
 from synth.building.walk import Stop
 from synth.errors import StorageError, UsageError
-from synth.events import BuildEvent
+from synth.events import BuildEvent, Listener
 from synth.models.price_table import PriceTable
 from synth.models.prices import Price
 from synth.planning.coverage import Coverage, measure
 from synth.planning.inventory import take_stock
+from synth.programs.own import Program
 from synth.recipe import Recipe, find_recipe, open_shelves
 from synth.records.arrow import rows_of, schema_of
 from synth.records.labels import Split
@@ -91,6 +92,7 @@ def build(
     wait: bool = False,
     endpoints: Mapping[str, str] | None = None,
     on_event: Callable[[BuildEvent], object] | None = None,
+    programs: Sequence[Program] = (),
 ) -> Build:
     """Build a recipe in a folder, or go on where an earlier run stopped, and give the build.
 
@@ -100,8 +102,8 @@ def build(
     `synth.events` event. `max_cost` is what the build may cost over all its runs and `max_run_cost` what this run may, in US dollars
     (a number, or decimal text); calls in flight cannot pass either. A model whose price nobody knows is refused unless
     `allow_unpriced` counts it as free. Where only answers due from providers are left, `wait` asks for them until the deadline
-    instead of ending the run. More than one of `workers` spawns processes, so a script that asks for them stands under
-    `if __name__ == "__main__":`.
+    instead of ending the run. `programs` are questions of your own beside those that the recipe names (docs/programs.md). More than
+    one of `workers` spawns processes, so a script that asks for them stands under `if __name__ == "__main__":`.
 
     Raises:
         IncompleteError: a deadline, a budget, answers that are due later or Ctrl-C ended the run early; calling again goes on.
@@ -124,24 +126,30 @@ def build(
         allow_unpriced=allow_unpriced,
         wait=wait,
     )
+    return Build(Path(folder), _run(known, Path(folder), home, settings, on_event or _ignore, programs))
+
+
+def _run(
+    recipe: Recipe, folder: Path, home: Path, settings: RunSettings, listener: Listener, programs: Sequence[Program]
+) -> Report:
+    """Run a build in a thread of its own, which Ctrl-C asks to stop."""
     stop = Stop()
-
-    def listener(event: BuildEvent) -> None:
-        if on_event is not None:
-            on_event(event)
-
-    report = in_own_thread(
+    return in_own_thread(
         lambda: run_build(
-            known,
-            Path(folder),
+            recipe,
+            folder,
             settings=settings,
             recipe_folder=home,
             listener=listener,
             stop=stop,
+            programs=programs,
         ),
         stop,
     )
-    return Build(Path(folder), report)
+
+
+def _ignore(_: object) -> None:
+    """Listen to nothing."""
 
 
 def _limit(name: str, amount: float | str | None) -> int | None:

@@ -1,10 +1,13 @@
-"""Close a build: fold every verdict into select.parquet, write the manifest and the run's record."""
+"""Close a build: fold every verdict and the gold into select.parquet, write the manifest and the run's record.
+
+Two passes over the partitions: the first decides and counts, the second corrects the rows by what only the whole build says (`building.survival`).
+"""
 
 from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,23 +16,28 @@ from typing import Any
 import pyarrow as pa
 
 from synth.building.admission import ResourcesOf, judged_round, set_path
-from synth.building.judging import Judged, judge, read_candidates, read_verdicts, selections
+from synth.building.judging import Judged, cause_of, judge, read_candidates, read_said, read_verdicts, selections
+from synth.building.sealing import finished
+from synth.building.survival import Survival
 from synth.filters.base import OpenSuite
 from synth.planning.rounds import Round
 from synth.recipe import Recipe
 from synth.records.arrow import table_of
-from synth.records.durable import write_json
+from synth.records.cells import is_control
+from synth.records.durable import TEMPORARY, write_json
 from synth.records.manifest import write_manifest
-from synth.records.parts import commits
 from synth.records.schema import Selection
-from synth.records.slices import write_slices
+from synth.records.slices import open_slices, write_slices
 
 SELECT = "select.parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What sealed records came to: how many the quota wants, are kept and not, and of those not kept how many for each reason."""
+    """What sealed records came to: how many the quota wants, are kept and not, and of those not kept how many for each reason.
+
+    Controls without personas are neither: they count for no quota.
+    """
 
     wanted: int
     kept: int
@@ -58,8 +66,9 @@ def close_build(
     wanted = recipe.quota.records
     kept: Counter[bool] = Counter()
     reasons: Counter[str] = Counter()
-    slices = _slices(build, rounds, suite, resources_of, kept, reasons)
-    write_slices(build / SELECT, slices, Selection)
+    survival = Survival()
+    slices = _slices(build, rounds, suite, resources_of, survival, kept, reasons)
+    _write_select(build, rounds, slices, survival)
     closed = Closed(wanted, kept[True], kept[False], dict(sorted(reasons.items())))
     spoken = sorted({planned.language for made in rounds for planned in made.partitions})
     figures = {"wanted": wanted, "kept": closed.kept, "missing": closed.missing, "met": closed.met}
@@ -68,22 +77,40 @@ def close_build(
     return closed
 
 
+def _write_select(
+    build: Path, rounds: Sequence[Round], slices: Iterable[tuple[str, pa.Table]], survival: Survival
+) -> None:
+    """Write the rows as they are decided to a draft, and from there to their place as they are published."""
+    draft = build / f"{SELECT}.draft{TEMPORARY}"  # what a kill leaves of it is swept
+    languages = {planned.name: planned.language for made in rounds for planned in made.partitions}
+    try:
+        write_slices(draft, slices, Selection)
+        survival.settle()
+        with open_slices(draft, Selection) as decided:
+            names = decided.partitions
+            corrected = ((name, survival.corrected(build, name, languages[name], decided.read(name))) for name in names)
+            write_slices(build / SELECT, corrected, Selection)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _slices(
     build: Path,
     rounds: Sequence[Round],
     suite: OpenSuite,
     resources_of: ResourcesOf,
+    survival: Survival,
     kept: Counter[bool],
     reasons: Counter[str],
 ) -> Iterator[tuple[str, pa.Table]]:
-    done = {commit.partition for commit in commits(build)}
+    done = finished(build)
     for made in rounds:
         for partition, judged in _judged(build, rounds, made, suite, resources_of, done):
+            survival.add(judged)
             rows = [row for one in judged for row in selections(one)]
-            kept.update(row.kept for row in rows if row.kind == "scenario")
-            lost = [row for row in rows if row.kind == "scenario" and not row.kept]
-            # a reason may name the row it was measured against after a second colon
-            reasons.update(":".join(reason.split(":")[:2]) for row in lost for reason in row.reasons)
+            asked = [row for row in rows if row.kind == "scenario" and not is_control(row.target_id)]
+            kept.update(row.kept for row in asked)
+            reasons.update(cause_of(reason) for row in asked if not row.kept for reason in row.reasons)
             yield partition, table_of(rows, Selection)
 
 
@@ -103,7 +130,7 @@ def _judged(
         if planned.name in done:
             candidates = read_candidates(build, planned.name)
             own = read_verdicts(build, planned.name, suite, resources_of(planned.language), candidates)
-            yield planned.name, list(judge(candidates, own))
+            yield planned.name, list(judge(candidates, read_said(build, planned.name), own))
 
 
 def write_run(

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from synth.ask import Role
-from synth.building.lines import Crew, open_asker, open_crew, open_line, open_recipe_suite
-from synth.content.phrasings import FOLDER
-from synth.models.base import Endpoint, PureModel, Request, Response, Usage
+from synth.building.rehearsal import rehearse
+from synth.models.base import Endpoint, Usage
 from synth.models.price_table import PriceTable
 from synth.models.prices import Price
-from synth.models.purse import Purse, Spent
-from synth.planning.coverage import plan_slots
-from synth.planning.events import make_events
-from synth.planning.inventory import OFFLINE, Inventory, take_stock
+from synth.models.purse import Spent
+from synth.planning.inventory import OFFLINE, Inventory
 from synth.planning.strata import allocate, records_of, strata_of
 from synth.recipe import Models
 
@@ -53,12 +48,6 @@ class Estimate:
     most_tokens: int
     paid: bool
     roles: Mapping[str, RoleEstimate]
-
-    def cost(self, price_in: float, price_out: float) -> tuple[float, float]:
-        """Give the cost in the currency of the prices (per million tokens), one for all models but the embedded: expected, and at most."""
-        paid = [role for role in self.roles.values() if role.model != OFFLINE]
-        each = [((role.tokens_in * price_in + role.tokens_out * price_out) / 1e6, role.most) for role in paid]
-        return sum((one for one, _ in each), 0.0), sum((one * most for one, most in each), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +93,19 @@ def estimate(inventory: Inventory) -> Estimate:
     wanted = allocate(inventory, strata, recipe.quota.records)
     records = sum(n * records_of(inventory, s) for s, n in zip(strata, wanted, strict=True))
     each = _sample(inventory) or _unsampled(recipe.models)
-    most = 2 * recipe.tries
     roles = {}
     for role, name in recipe.models.roles().items():
         calls, tokens_in, tokens_out = (round(records * one) for one in each.get(role, (0.0, 0.0, 0.0)))
+        # each question and one repair; what is written may fail a check and be asked for once more
+        most = (4 if role == "writer" else 2) * recipe.tries
         roles[role] = RoleEstimate(name, calls, tokens_in, tokens_out, most)
     calls, tokens_in, tokens_out = (
         sum(getattr(one, what) for one in roles.values()) for what in ("calls", "tokens_in", "tokens_out")
     )
     paid = any(one.model != OFFLINE for one in roles.values())
-    return Estimate(calls, calls * most, tokens_in, tokens_out, (tokens_in + tokens_out) * most, paid, roles)
+    most_calls = sum(one.calls * one.most for one in roles.values())
+    most_tokens = sum((one.tokens_in + one.tokens_out) * one.most for one in roles.values())
+    return Estimate(calls, most_calls, tokens_in, tokens_out, most_tokens, paid, roles)
 
 
 def _unsampled(models: Models) -> Mapping[str, tuple[float, ...]]:
@@ -121,64 +113,9 @@ def _unsampled(models: Models) -> Mapping[str, tuple[float, ...]]:
 
 
 def _sample(inventory: Inventory) -> dict[str, tuple[float, ...]]:
-    """Give calls and tokens a record of each role, from a few events in the languages that the embedded model speaks."""
-    recipe = inventory.recipe
-    able = [
-        lang
-        for lang in recipe.languages
-        if all(inventory.shelves.has(f"{FOLDER}/{lang}/{f}.yaml") for f in inventory.families)
-    ]
-    if not able:
-        return {}
-    models = Models(annotators=tuple(OFFLINE for _ in recipe.models.annotators))
-    # what the recipe says of the sampling of its other roles is not asked of the embedded model
-    offline = recipe.model_copy(update={"languages": tuple(able), "profiles": (), "models": models, "sampling": {}})
-    stock = take_stock(offline, inventory.shelves)
-    strata = strata_of(stock)
-    slots = list(islice(plan_slots(stock, strata), 4096))
-    events = make_events(stock, strata, slots[:: max(1, len(slots) // SAMPLE)][:SAMPLE])
-    spent = {role: Spent() for role in models.roles()}
-    asker = open_asker(_counting(open_crew(stock, {}), spent), None, Purse())
-    suite = open_recipe_suite(stock)
-
-    async def live() -> int:
-        lived = [await open_line(stock, one.language, asker, suite, {}).live(one, "sample") for one in events]
-        return sum(len(one.scenarios) for one in lived)
-
-    records = asyncio.run(live())
+    """Give calls and tokens a record of each role, from a few events in the languages that the embedded model speaks; nothing where it speaks none."""
+    spent: defaultdict[str, Spent] = defaultdict(Spent)
+    records = rehearse(inventory, SAMPLE, lambda role, _, answer: spent[role].add(answer.usage))
     return {
         role: (one.calls / records, one.tokens_in / records, one.tokens_out / records) for role, one in spent.items()
     }
-
-
-def _counting(crew: Crew, spent: Mapping[str, Spent]) -> Crew:
-    """Give a crew of pure models that counts what each role is asked."""
-    seats = {}
-    for seat, role in crew.roles.items():
-        assert isinstance(role.model, PureModel)
-        seats[seat] = Role(_Counted(role.model, spent[seat.partition("@")[0]].add), role.identity, role.parameters)
-    return replace(crew, roles=seats)
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """A pure model that tells what it used."""
-
-    model: PureModel
-    tell: Callable[[Usage], None]
-    pure: bool = True
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    def answer(self, request: Request) -> Response:
-        response = self.model.answer(request)
-        self.tell(response.usage)
-        return response
-
-    async def attempt(self, request: Request) -> Response:
-        return self.answer(request)
-
-    async def close(self) -> None:
-        await self.model.close()

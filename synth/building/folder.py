@@ -16,10 +16,11 @@ from typing import Any, Final
 from synth.building.lines import line_parts
 from synth.content.shelves import Shelves
 from synth.errors import IdentityError, LockedError, StorageError, UsageError
-from synth.line.stages import digest_parts
+from synth.line.line import digest_parts
 from synth.models.base import Endpoint
 from synth.planning.inventory import Inventory
 from synth.planning.rounds import Round
+from synth.programs.own import Program
 from synth.recipe import Recipe
 from synth.records.durable import TEMPORARY, read_json, replacing, sweep, write_bytes, write_json
 from synth.records.ledger_files import LEDGER, is_shard, shard_beside
@@ -106,7 +107,11 @@ def check_pinned(folder: Path, shelves: Shelves, rounds: Sequence[Round]) -> Non
 
 
 def bind(
-    folder: Path, inventories: Sequence[Inventory], endpoints: Mapping[str, Endpoint], rounds: Sequence[Round]
+    folder: Path,
+    inventories: Sequence[Inventory],
+    endpoints: Mapping[str, Endpoint],
+    rounds: Sequence[Round],
+    programs: Sequence[Program] = (),
 ) -> None:
     """Bind a folder to this line, or check that it is bound to it: by the recipe's inventory and those of open rounds.
 
@@ -115,7 +120,7 @@ def bind(
     """
     recipe, shelves = inventories[0].recipe, inventories[0].shelves
     lines = {
-        language: line_parts(inventory, language, endpoints)
+        language: line_parts(inventory, language, endpoints, programs)
         for inventory in inventories
         for language in inventory.recipe.languages
     }

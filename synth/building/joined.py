@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synth.building.close import SELECT
+from synth.building.judging import cause_of
 from synth.errors import DamagedError, StorageError, UsageError, nearest
 from synth.records.arrow import schema_of
 from synth.records.labels import Split
@@ -143,8 +144,7 @@ def _no_rows(build: Path, select: Slices, name: str, *, kept: bool) -> UsageErro
         table = select.read(partition, ["kind", "kept", "reasons"])
         lost = table.filter((pc.field("kind") == "scenario") & ~pc.field("kept")).column("reasons").to_pylist()
         dropped += len(lost)
-        # a reason may name the row it was measured against after a second colon
-        reasons.update(":".join(reason.split(":")[:2]) for listed in lost for reason in listed)
+        reasons.update(cause_of(reason) for listed in lost for reason in listed)
     top = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
     return UsageError(
         f"{build} keeps no {name}: {dropped} scenarios are dropped" + (f", most for {top}" if top else ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,10 +13,11 @@ from synth.content.definitions import DEFINITIONS, read_definitions
 from synth.content.lexicons import read_languages
 from synth.content.prompts import read_frame, read_prompt
 from synth.content.suites import Suite, read_suite
+from synth.content.thinking import ARCS, REASONING, read_frames
 from synth.filters.base import OpenSuite, check_use, open_suite, read_resources
 from synth.line.assemble import CONTENT_LICENCE, Provenance
-from synth.line.stages import Annotator, Line, digest_parts
-from synth.models.base import Endpoint, Identity, Model, Parameters, identity_of, open_model
+from synth.line.line import Line, Reader, digest_parts
+from synth.models.base import Contract, Endpoint, Identity, Model, Parameters, identity_of, open_model
 from synth.models.ledger import Ledger
 from synth.models.pace import DEFAULT_IN_FLIGHT
 from synth.models.price_table import PriceTable
@@ -24,7 +25,9 @@ from synth.models.prices import FREE
 from synth.models.purse import Purse
 from synth.offline.embedded import COMPOSER_VERSION, OfflineModel
 from synth.planning.inventory import OFFLINE, Inventory
-from synth.programs.contracts import CONTRAST, EVENT, LABELS, REPLY, SCENE
+from synth.programs.contracts import CONTRAST, EVENT, JUDGE, LABELS, REPLY, SCENE, VERIFY
+from synth.programs.joining import check_program, open_programs
+from synth.programs.own import Program
 from synth.programs.questions import Desk
 from synth.recipe import Recipe
 from synth.records.labels import AnnotatorKind, Origin
@@ -35,13 +38,15 @@ UNSTATED: Final = "unstated"
 PARSER_VERSION: Final = 1
 """Raised by hand when the same answer would be read another way."""
 
-PROGRAMS: Final = {
+PROGRAMS: Final[Mapping[str, Contract]] = {
     "event": EVENT,
     "write": SCENE,
     "vary": SCENE,
     "reply": REPLY,
     "contrast": CONTRAST,
     "annotate": LABELS,
+    "verify": VERIFY,
+    "judge": JUDGE,
 }
 
 
@@ -86,7 +91,7 @@ def open_crew(
         for language in recipe.languages:
             identity = identity_in(inventory, name, language, endpoints)
             parameters = parameters_of(recipe, role)
-            roles[seat(role, language)] = Role(models[name], identity, parameters, priced.get(name) or FREE)
+            roles[seat(role, language)] = Role(models[name], identity, parameters, priced.get(name) or FREE, role)
     unpriced = tuple(sorted(name for name, price in priced.items() if price is None))
     return Crew(roles, all(model.pure for model in models.values()), unpriced)
 
@@ -121,18 +126,31 @@ def open_recipe_suite(inventory: Inventory) -> OpenSuite:
     return open_suite(suite)
 
 
-def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
-    """Give everything that decides the rows of a language, by name, so that a difference can be named.
+def open_own(inventory: Inventory, given: Sequence[Program] = ()) -> tuple[Program, ...]:
+    """Give a person's own programs: those that the recipe names, and those that are `given`.
 
-    A judge is not in it: none is asked yet, so it decides no row, and a folder goes on with another one.
+    Raises:
+        UsageError: as `open_programs` and `check_program` do.
     """
+    recipe = inventory.recipe
+    found = open_programs(recipe.programs, given)
+    spoken = recipe.languages if recipe.prompts == "native" else ("",)
+    for one in found:
+        check_program(one, inventory.shelves, recipe.models.roles(), spoken)
+    return found
+
+
+def line_parts(
+    inventory: Inventory, language: str, endpoints: Mapping[str, Endpoint], programs: Sequence[Program] = ()
+) -> dict[str, Any]:
+    """Give everything that decides the rows of a language, by name, so that a difference can be named."""
     recipe, shelves = inventory.recipe, inventory.shelves
     native = language if recipe.prompts == "native" else ""
     parts: dict[str, Any] = {
         "parser": PARSER_VERSION,
         f"templates/frames/{language}.yaml": shelves.file(f"templates/frames/{language}.yaml").digest,
     }
-    for program, contract in PROGRAMS.items():
+    for program, contract in _asked_programs(recipe).items():
         prompt = read_prompt(shelves, program, native)
         parts[prompt.file.name] = prompt.file.digest
         parts[f"contract of {program}"] = contract.version
@@ -140,7 +158,12 @@ def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endp
     parts[f"{DEFINITIONS}/{defined.labels}.yaml"] = shelves.file(f"{DEFINITIONS}/{defined.labels}.yaml").digest
     repair = read_prompt(shelves, "repair", native)
     parts[repair.file.name] = repair.file.digest
-    for role, name in recipe.models.asked().items():
+    for one in programs:
+        prompt = read_prompt(shelves, one.name, native)
+        parts[prompt.file.name] = prompt.file.digest
+        parts[f"program {one.name}"] = [one.version, one.digest, one.role, *one.shows]
+    played = recipe.models.roles()
+    for role, name in (recipe.asked() | {one.role: played[one.role] for one in programs}).items():
         identity = identity_of(name, endpoints)
         parameters = parameters_of(recipe, role)
         # the embedded model's phrasings are pinned file by file in plan/; its composer decides rows as well
@@ -153,16 +176,44 @@ def line_parts(inventory: Inventory, language: str, endpoints: Mapping[str, Endp
     # other strata or forms would leave the quota of those that stand half counted
     parts["cross"] = list(recipe.cross)
     parts["forms"] = sorted(recipe.forms)
+    return parts | _chosen_parts(inventory, native or "en")
+
+
+def _asked_programs(recipe: Recipe) -> dict[str, Contract]:
+    """Give the programs that a recipe asks, with their contracts."""
+    unasked = set() if recipe.verifies else {"verify"}
+    unasked |= set() if recipe.models.judges else {"judge"}
+    return {name: contract for name, contract in PROGRAMS.items() if name not in unasked}
+
+
+def _chosen_parts(inventory: Inventory, spoken: str) -> dict[str, Any]:
+    """Give what decides rows only where a recipe chooses it, so that the folders of other recipes go on."""
+    recipe, shelves = inventory.recipe, inventory.shelves
+    parts: dict[str, Any] = {} if recipe.stop_early else {"stop_early": False}
+    if recipe.reasoning != "none":
+        parts["reasoning"] = recipe.reasoning
+        name = f"{REASONING}/{read_frames(shelves, spoken).language}.yaml"
+        parts[name] = shelves.file(name).digest
+    if any(weight for turns, weight in recipe.turns.items() if turns > 1):
+        parts["turns"] = {str(turns): weight for turns, weight in sorted(recipe.turns.items())}
+        parts[ARCS] = shelves.file(ARCS).digest
+    if recipe.default_persona:
+        parts["default_persona"] = True
     return parts
 
 
 def open_line(
-    inventory: Inventory, language: str, asker: Asker, suite: OpenSuite, endpoints: Mapping[str, Endpoint]
+    inventory: Inventory,
+    language: str,
+    asker: Asker,
+    suite: OpenSuite,
+    endpoints: Mapping[str, Endpoint],
+    programs: Sequence[Program] = (),
 ) -> Line:
     """Give the line of a language."""
     recipe = inventory.recipe
     phrasings = [p for (spoken, _), p in inventory.phrasings.items() if spoken == language]
-    digest = digest_parts(line_parts(inventory, language, endpoints))
+    digest = digest_parts(line_parts(inventory, language, endpoints, programs))
     native = recipe.prompts == "native"
     seats = {role: seat(role, language) for role in recipe.models.roles()}
     return Line(
@@ -173,10 +224,23 @@ def open_line(
         provenance=_provenance(inventory, language, digest, endpoints),
         suite=suite,
         resources=read_resources(inventory.shelves, language),
-        annotators=tuple(_annotators(inventory, language, endpoints)),
+        annotators=_readers(inventory, "annotate", recipe.models.annotator_roles(), language, endpoints),
         alternative=recipe.replies.alternative,
         at_once=not asker.is_pure,
+        verifiers=_readers(inventory, "verify", recipe.models.verifier_roles(), language, endpoints)
+        if recipe.verifies
+        else (),
+        judges=_readers(inventory, "judge", recipe.models.judge_roles(), language, endpoints),
+        stop_early=recipe.stop_early,
+        reasoning="" if recipe.reasoning == "none" else recipe.reasoning,
+        programs=tuple((one, _asked(inventory, one, language, endpoints)) for one in programs),
     )
+
+
+def _asked(inventory: Inventory, one: Program, language: str, endpoints: Mapping[str, Endpoint]) -> Reader:
+    """Give who is asked by a person's own program."""
+    (found,) = _readers(inventory, one.name, {one.role: inventory.recipe.models.roles()[one.role]}, language, endpoints)
+    return found
 
 
 def _joiner(inventory: Inventory, language: str) -> str:
@@ -184,15 +248,21 @@ def _joiner(inventory: Inventory, language: str) -> str:
     return " " if facts is None or facts.spaced else ""
 
 
-def _annotators(inventory: Inventory, language: str, endpoints: Mapping[str, Endpoint]) -> Iterator[Annotator]:
-    recipe = inventory.recipe
-    prompt = read_prompt(inventory.shelves, "annotate", language if recipe.prompts == "native" else "")
+def _readers(
+    inventory: Inventory, program: str, roles: Mapping[str, str], language: str, endpoints: Mapping[str, Endpoint]
+) -> tuple[Reader, ...]:
+    """Give those who annotate, verify or judge."""
+    prompt = read_prompt(inventory.shelves, program, language if inventory.recipe.prompts == "native" else "")
     spoken = language if f"/{language}/" in prompt.file.name else "en"
+    return tuple(_each_reader(roles, spoken, endpoints))
+
+
+def _each_reader(roles: Mapping[str, str], spoken: str, endpoints: Mapping[str, Endpoint]) -> Iterator[Reader]:
     asked: Counter[str] = Counter()
-    for role, name in recipe.models.annotator_roles().items():
+    for role, name in roles.items():
         endpoint = endpoints.get(name.partition("/")[0])
         kind = AnnotatorKind.LOOKUP if name == OFFLINE else AnnotatorKind.MODEL
-        yield Annotator(role, name, (endpoint.family or None) if endpoint else None, kind, asked[name], spoken)
+        yield Reader(role, name, (endpoint.family or None) if endpoint else None, kind, asked[name], spoken)
         asked[name] += 1
 
 

@@ -16,6 +16,7 @@ from synth.planning.events import FORM_BITS
 from synth.planning.inventory import Inventory
 from synth.planning.rounds import Round, fresh_slots, read_slots, write_round
 from synth.planning.strata import allocate, strata_of
+from synth.records.cells import is_control
 from synth.records.labels import PowerForm
 
 LEAST_YIELD = 0.2
@@ -81,6 +82,8 @@ def _forms(judged: Iterable[Judged]) -> dict[str, int]:
     """Give the kept forms of each event, as bits, with what the sealed part really has in its second half."""
     forms: dict[str, int] = defaultdict(int)
     for one in judged:
+        if is_control(one.scenario.form_key):
+            continue  # it counts for no quota
         bit = FORM_BITS[one.scenario.power_form]
         forms[one.scenario.event_key] |= bit << _MADE | (bit if one.kept else 0)
     return forms

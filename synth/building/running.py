@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from synth.building.calling import Calls, cost_before, habits_of, open_calls
+from synth.building.calling import Calls, cost_before, open_calls
 from synth.building.close import close_build, write_run
 from synth.building.folder import bind, check_pinned, locked, write_recipe
-from synth.building.lines import embedded, open_line, open_recipe_suite
+from synth.building.habits import Habits, known_habits, with_learned
+from synth.building.lines import embedded, open_line, open_own, open_recipe_suite
 from synth.building.pricing import price_models, refuse_open_ended
 from synth.building.rounds import Standing, plan_next, replacements, sealed, take_standing
 from synth.building.sealing import finished, seal_encoded
@@ -29,6 +30,7 @@ from synth.models.purse import Spent
 from synth.planning.inventory import Inventory, take_stock
 from synth.planning.rounds import Round, read_rounds, stock_of
 from synth.planning.strata import strata_of
+from synth.programs.own import Program
 from synth.recipe import Recipe, open_shelves
 
 POLL = 30.0
@@ -78,6 +80,7 @@ def run_build(
     recipe_folder: Path,
     listener: Listener = _ignore,
     stop: Stop | None = None,
+    programs: Sequence[Program] = (),
 ) -> Report:
     """Build, or go on building, in `folder`; give the run's report.
 
@@ -98,7 +101,7 @@ def run_build(
     if settings.deadline is not None:
         stop.deadline = time.monotonic() + settings.deadline
     with locked(folder):
-        return _Run(recipe, folder, settings, recipe_folder, listener, stop).run()
+        return _Run(recipe, folder, settings, recipe_folder, listener, stop).run(programs)
 
 
 class _Run:
@@ -122,17 +125,20 @@ class _Run:
         self.before = 0
         self.pending = 0
         self.last = ""
-        self.habits: dict[str, dict[str, str]] = {}
+        self.habits: Habits = {}
 
-    def run(self) -> Report:
+    def run(self, given: Sequence[Program] = ()) -> Report:
         rounds = read_rounds(self.folder)
         check_pinned(self.folder, self.shelves, rounds)
         inventory = take_stock(self.recipe, self.shelves)
         strata_of(inventory)  # a recipe that no content can fill ends here, before anything is written
         opened = [stock_of(self.recipe, self.shelves, made) for made in rounds if not sealed(self.folder, made)]
-        bind(self.folder, [inventory, *opened], self.settings.endpoints, rounds)
+        self.programs = open_own(inventory, given)
+        bind(self.folder, [inventory, *opened], self.settings.endpoints, rounds, self.programs)
         self.suite = open_recipe_suite(inventory)
-        self.before = cost_before(self.folder)
+        if self.settings.max_cost is not None:
+            self.before = cost_before(self.folder)  # no other limit counts what earlier runs cost
+        self.habits = known_habits(self.folder)
         write_recipe(self.folder, self.recipe)
         failure: SynthError | None = None
         try:
@@ -204,6 +210,7 @@ class _Run:
         )
         inventory = stock_of(self.recipe, self.shelves, made)
         names = self.recipe.models.roles().values()
+        # a person's own program asks a model that is not embedded, so it never has to be sent to a worker
         if self.settings.workers > 1 and len(todo) > 1 and all(embedded(n, self.settings.endpoints) for n in names):
             folders = str(self.folder), str(self.recipe_folder)
             self._spread([Task(folders[0], self.recipe, folders[1], made.number, planned) for planned in todo])
@@ -231,12 +238,15 @@ class _Run:
             run=run,
             spent=self.spent,
             before=self.before,
+            habits=self.habits,
             stop=self.stop.why,
         )
         async with opened as calls:
             self._tell_of(calls)
             lines = {
-                language: open_line(inventory, language, calls.asker, self.suite, self.settings.endpoints)
+                language: open_line(
+                    inventory, language, calls.asker, self.suite, self.settings.endpoints, self.programs
+                )
                 for language in inventory.recipe.languages
             }
             walk = Walk(
@@ -256,7 +266,7 @@ class _Run:
                     await self._freeze(calls.ledger)
             finally:
                 self.pending, self.last = walk.pending, walk.last
-                self.habits = habits_of(calls.crew)
+                self.habits = with_learned(self.habits, calls.crew)
                 self._count()
 
     def _tell_of(self, calls: Calls) -> None:

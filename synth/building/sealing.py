@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from synth.line.stages import Line, Lived
+from synth.line.line import Line, Lived
+from synth.records.annotations import annotations_path
 from synth.records.arrow import table_of
 from synth.records.durable import write_bytes
 from synth.records.parquet import encode
 from synth.records.parts import Prepared, commits, prepare, seal
 from synth.records.schema import Annotation, Reply, Scenario, Verdict
-
-ANNOTATIONS: Final = "annotations/0001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +42,12 @@ def verdicts_path(build: Path, suite_digest: str, partition: str) -> Path:
 
 def finished(build: Path) -> set[str]:
     """Give the sealed partitions whose labels stand beside them; one without them is made again, to the same bytes."""
-    return {one.partition for one in commits(build) if (build / ANNOTATIONS / f"{one.partition}.parquet").exists()}
+    return {one.partition for one in commits(build) if annotations_path(build, one.partition).exists()}
 
 
 def seal_encoded(build: Path, partition: str, made: Encoded, suite_digest: str, line_digest: str) -> None:
     """Write a partition's sidecars, then its part."""
-    write_bytes(build / ANNOTATIONS / f"{partition}.parquet", made.annotations)
+    write_bytes(annotations_path(build, partition), made.annotations)
     write_bytes(verdicts_path(build, suite_digest, partition), made.verdicts)
     seal(build, partition, {"scenarios": made.scenarios, "replies": made.replies}, line_digest=line_digest)
 

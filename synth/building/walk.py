@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +14,17 @@ from synth.errors import IncompleteError, Transient
 from synth.events import EventLived, EventParked, Listener, PartitionSealed
 from synth.filters.base import decide
 from synth.line.assemble import Told, make_scenario
-from synth.line.stages import Line, Lived
+from synth.line.line import Line, Lived
+from synth.line.stages import live
 from synth.models.ledger import Ledger
 from synth.planning.events import make_events
 from synth.planning.inventory import Inventory
 from synth.planning.rounds import PlannedPartition, Round, read_slots
 from synth.records.cells import Event
 from synth.records.labels import Outcome
+
+Lives = Callable[[Line, Event, str], Awaitable[Lived]]
+"""What gives everything that becomes of an event: `synth.line.stages.live`."""
 
 
 @dataclass(slots=True)
@@ -89,6 +93,7 @@ class Walk:
         window: int = 1,
         give_up: bool = False,
         asker: Asker | None = None,
+        lives: Lives = live,
     ) -> None:
         self.build = build
         self.lines = lines
@@ -99,6 +104,7 @@ class Walk:
         self.window = window
         self.give_up = give_up
         self.asker = asker
+        self.lives = lives
         self.pending = 0
         self.last = ""
         self._ended: list[OpenPartition] = []
@@ -137,7 +143,7 @@ class Walk:
     async def _one(self, partition: OpenPartition, index: int) -> None:
         event = partition.events[index]
         try:
-            lived = await self.lines[event.language].live(event, partition.planned.name)
+            lived = await self.lives(self.lines[event.language], event, partition.planned.name)
         except (Transient, PendingError) as error:
             # its transport failed, or its answer comes later: other events go on
             if not self.give_up or isinstance(error, PendingError):

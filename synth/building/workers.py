@@ -16,6 +16,7 @@ from synth.building.lines import open_asker, open_crew, open_line, open_recipe_s
 from synth.building.sealing import Encoded, encode_partition
 from synth.building.walk import open_partition, tell
 from synth.events import EventLived
+from synth.line.stages import live
 from synth.models.purse import Purse, Spent
 from synth.planning.inventory import Inventory
 from synth.planning.rounds import PlannedPartition, Round, read_rounds, stock_of
@@ -91,7 +92,7 @@ async def _make(task: Task, inventory: Inventory, made: Round) -> Made:
     partition = open_partition(Path(task.build), inventory, made, task.planned)
     lived, told = [], []
     for event in partition.events:
-        lived.append(await line.live(event, task.planned.name))
+        lived.append(await live(line, event, task.planned.name))
         told.append(tell(event.language, lived[-1], purse.run.calls))
     encoded = encode_partition(lived)
     suite_digest = line.suite.digest_of([task.planned.language])

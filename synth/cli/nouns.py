@@ -32,7 +32,7 @@ def find_file(shelves: Shelves, noun: str, name: str) -> ShelfFile:
     files = [*shelves.files(noun), *shelves.files(noun, ".md"), *shelves.files(noun, ".jsonl")]
     wanted = name.removeprefix(f"{noun}/")
     by_path = [file for file in files if wanted in (_inside(file), _inside(file).rpartition(".")[0])]
-    found = by_path or [file for file in files if PurePosixPath(file.name).stem == name]
+    found = by_path or _outermost([file for file in files if PurePosixPath(file.name).stem == name])
     if len(found) == 1:
         return found[0]
     if not found:
@@ -40,6 +40,12 @@ def find_file(shelves: Shelves, noun: str, name: str) -> ShelfFile:
         raise ContentError(f"{noun} has no {name!r}", hint=nearest(name, known))
     listed = ", ".join(_inside(file).rpartition(".")[0] for file in found)
     raise ContentError(f"several files of {noun} are named {name!r}", hint=f"say which: {listed}")
+
+
+def _outermost(files: Sequence[ShelfFile]) -> list[ShelfFile]:
+    """Give those that lie least deep: `write` is the prompt itself, and not that of a language; a profile, and not its people."""
+    depths = {file: (file.name.count("/"), file.name.startswith("personas/people/")) for file in files}
+    return [file for file in files if depths[file] == min(depths.values())]
 
 
 def _inside(file: ShelfFile) -> str:

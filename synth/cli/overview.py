@@ -33,6 +33,7 @@ class LanguageRow:
 class Overview:
     """A build in figures. `kept` counts scenarios and replies by kind; `undecided` scenarios wait for `synth close`.
 
+    `controls` are scenarios without personas: they count for no quota, and are neither kept nor dropped.
     `complete` says that nothing more is due; `met` whether the quota is met: of `wanted` scenarios `missing` are not kept.
     """
 
@@ -49,6 +50,7 @@ class Overview:
     kept: Mapping[str, int]
     dropped: int
     undecided: int
+    controls: int
     languages: Sequence[LanguageRow]
     splits: Mapping[str, int]
     reasons: Mapping[str, int]
@@ -150,13 +152,17 @@ def _why(runs: Sequence[Mapping[str, Any]], left: Sequence[str]) -> str:
 
 
 def _figures(folder: Path, partitions: Sequence[str]) -> dict[str, Any]:
+    from synth.records.cells import is_control
+
     scenarios = _columns(folder, partitions, "scenarios", ("scenario_id", "language", "script", "outcome", "split"))
     select = _selection(folder)
     chosen = _chosen(select)
     languages: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     splits: Counter[str] = Counter()
     kept_replies = _replies_kept(chosen)
-    for row in scenarios.to_pylist():
+    rows = scenarios.to_pylist()
+    asked = [row for row in rows if not is_control(row["scenario_id"])]
+    for row in asked:
         decided = chosen.get(row["scenario_id"])
         entry = languages[row["language"], row["script"] or "-"]
         entry["undecided" if decided is None else "scenarios" if decided else "dropped"] += 1
@@ -167,13 +173,14 @@ def _figures(folder: Path, partitions: Sequence[str]) -> dict[str, Any]:
         "kept": _kinds(select),
         "dropped": total["dropped"],
         "undecided": total["undecided"],
+        "controls": len(rows) - len(asked),
         "languages": [
             LanguageRow(language, script, n["scenarios"], n["replies"], n["dropped"])
             for (language, script), n in sorted(languages.items())
         ],
         "splits": {name: number for name, number in sorted(splits.items()) if number},
         "reasons": _reasons(select),
-        "outcomes": dict(sorted(Counter(scenarios.column("outcome").to_pylist()).items())),
+        "outcomes": dict(sorted(Counter(row["outcome"] for row in rows).items())),
     }
 
 
@@ -235,7 +242,14 @@ def _kinds(select: pa.Table) -> dict[str, int]:
 def _reasons(select: pa.Table) -> dict[str, int]:
     import pyarrow.compute as pc
 
-    lost = select.filter((pc.field("kind") == "scenario") & ~pc.field("kept")).column("reasons").to_pylist()
-    # a reason may name the row it was measured against after a second colon
-    found = Counter(":".join(reason.split(":")[:2]) for reasons in lost for reason in reasons or ())
+    from synth.building.judging import cause_of
+    from synth.records.cells import is_control
+
+    lost = select.filter((pc.field("kind") == "scenario") & ~pc.field("kept")).select(["target_id", "reasons"])
+    found = Counter(
+        cause_of(reason)
+        for row in lost.to_pylist()
+        if not is_control(row["target_id"])
+        for reason in row["reasons"] or ()
+    )
     return dict(found.most_common())

@@ -80,7 +80,26 @@ def check_personas(shelves: Shelves) -> tuple[Faults, int, int]:
         _check_names(faults, shelves, profile)
         _check_address(faults, shelves, profile, stories)
         _check_content(faults, shelves, profile, {one.relationship for one in known})
+    _check_people(faults, shelves, people, known)
     return faults, len(people), len(ties)
+
+
+def _check_people(faults: Faults, shelves: Shelves, profiles: Iterable[str], known: Iterable[Relationship]) -> None:
+    """People belong to a profile, and what they cannot be is a role of some relationship."""
+    from synth.content.people import PEOPLE, read_people
+
+    roles = {role for one in known for form in one.forms.values() if form for role in (form.speaker, form.addressee)}
+    names = [file.name.removeprefix(f"{PEOPLE}/").removesuffix(".yaml") for file in shelves.files(PEOPLE)]
+    for people in _read(faults, shelves, PEOPLE, names, read_people):
+        name = f"{PEOPLE}/{people.profile}.yaml"
+        if people.profile not in profiles:
+            faults.add(_place(shelves, name, "profile"), f"there is no profile {people.profile!r}")
+        for number, person in enumerate(people.people):
+            for role in person.not_as:
+                if role not in roles:
+                    faults.add(
+                        _place(shelves, name, "people", number, "not_as"), f"{role!r} is no role of a relationship"
+                    )
 
 
 def _read(faults: Faults, shelves: Shelves, folder: str, names: Iterable[str], read: Any) -> list[Any]:

@@ -45,6 +45,7 @@ def _conduct_options(function: F) -> F:
         click.option("--seed", metavar="N", type=int, default=0, help="Draws other faults for the same questions."),
         click.option("--outage", metavar="FROM,SECONDS", type=_Outage(), help="Dead from a request on, for so long."),
         click.option("--key-variable", metavar="NAME", help="Ask for the key that this environment variable holds."),
+        click.option("--heeds", is_flag=True, help="Answers depend on the instruction, to rehearse `synth tune`."),
         click.option("--prompt-cache", is_flag=True, help="Count messages that came before as read from a cache."),
         click.option("--price", metavar="READ,WRITTEN", type=Prices(), help="US dollars a million tokens, to count."),
         click.option("--tokens-per-minute", metavar="N", type=many, help="Answer 429 beyond it."),
@@ -78,10 +79,13 @@ def _conduct_options(function: F) -> F:
 def command(host: str, port: int, overlays: tuple[str, ...], **given: Any) -> None:
     """Serve the embedded model as an OpenAI-compatible endpoint, and print its URL.
 
-    Rehearse a build over HTTP for nothing: synth build RECIPE --endpoint offline=URL. Ctrl-C stops it. GET /stats tells what was asked and answered;
-    POST /reset sets it to zero.
+    Rehearse a build over HTTP for nothing: synth build RECIPE --endpoint offline=URL. Ctrl-C stops it. GET /stats tells what was asked and answered,
+    GET /met which answer went out with which fault; POST /reset sets both to zero.
 
     With --fault the endpoint fails as real ones do. The same questions fail at each run; --seed draws others.
+
+    With --heeds the writer leaves something out of each answer unless its instruction says "leave nothing out", and a model that is asked for a better
+    instruction adds these words: `synth tune` can be rehearsed, and nothing is learned about real models.
 
     \b
     Drawn anew each time a question is asked:
@@ -92,7 +96,7 @@ def command(host: str, port: int, overlays: tuple[str, ...], **given: Any) -> No
     For good, in the answer:
       cut-json, wrong-json, wrong-schema, wrong-language, refusal, empty,
       huge, surrogate, nan, deep, wrong-label, wrong-span, duplicate,
-      truncated
+      truncated, wrong-length, no-cues, yes-saying, no-saying
     """  # noqa: D301 (click reads the backspace, and keeps the lines as they are)
     from synth.offline.embedded import OfflineModel
     from synth.offline.serve import serve

@@ -10,6 +10,7 @@ from synth.cli.overview import Overview
 from synth.cli.printing import count, heading, length, say, table
 
 REMEDY: Final = "ask for fewer, add families, phrasings or profiles, or raise tries"
+_GOLD: Final = {"broken": "is not in the scene", "relabelled": "reads as another label"}
 _KINDS: Final = ("faithful", "alternative", "failure", "crossed", "observed")
 
 
@@ -36,7 +37,7 @@ def show_quota(overview: Overview) -> None:
     kept = overview.kept.get("scenario", 0)
     figures = f"{kept:,} of {count(overview.wanted, 'record')}"
     if overview.complete and not overview.met:
-        lost = ", ".join(f"{number:,} {_plain(reason)}" for reason, number in overview.reasons.items())
+        lost = ", ".join(f"{number:,} {_in_words(reason)}" for reason, number in overview.reasons.items())
         say(f"  quota {figures}: {overview.missing:,} could not be made" + (f" (lost at any try: {lost})" * bool(lost)))
         say(f"        {REMEDY}")
     elif kept > overview.wanted:
@@ -45,8 +46,19 @@ def show_quota(overview: Overview) -> None:
         )
 
 
-def _plain(reason: str) -> str:
+def told(reason: str) -> str:
+    """Give a reason as it is counted, and what was decided about gold in words."""
+    kind, _, decided = reason.partition(":")
+    field, _, status = decided.partition(":")
+    if kind == "gold" and status in _GOLD:
+        return f"gold: {field.replace('_', ' ')} {_GOLD[status]} ({status})"
+    return reason
+
+
+def _in_words(reason: str) -> str:
     """Give a reason without its filter and the row that it was measured against."""
+    if (words := told(reason)) != reason:
+        return words
     return reason.rpartition(":")[2].removesuffix("_of").removesuffix("_as").replace("_", " ")
 
 
@@ -58,6 +70,8 @@ def show_kept(overview: Overview) -> None:
     say(f"  kept  {scenarios} with {sum(replies.values()):,} replies" + (f" ({named})" if named else ""))
     if overview.splits:
         say("        " + ", ".join(f"{number:,} {split}" for split, number in overview.splits.items()))
+    if overview.controls:
+        say(f"        {count(overview.controls, 'control')} without personas beside them, which count for no quota")
 
 
 def show_languages(overview: Overview) -> None:
@@ -72,7 +86,7 @@ def show_dropped(overview: Overview) -> None:
     """Print why scenarios were not kept."""
     if overview.dropped:
         heading(f"\n{count(overview.dropped, 'scenario')} not kept (a slot that loses one is tried again)")
-        table([(number, reason) for reason, number in overview.reasons.items()])
+        table([(number, told(reason)) for reason, number in overview.reasons.items()])
 
 
 def show_next(overview: Overview) -> None:

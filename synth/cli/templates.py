@@ -93,8 +93,9 @@ def render(family: str, language: str, number: int, seed: int, overlays: tuple[s
 def check_files(faults: Faults, shelves: Shelves) -> None:
     """Add the faults of families, frames, definitions, prompts and recipes."""
     from synth.content.definitions import DEFINITIONS, read_definitions
-    from synth.content.prompts import FRAMES, read_frame, read_prompt
+    from synth.content.prompts import FRAMES, read_frame
     from synth.content.scenarios import FOLDER, families, read_family
+    from synth.content.thinking import ARCS, REASONING, read_arcs, read_frames
     from synth.recipe import RECIPES, Recipe
 
     for name in families(shelves):
@@ -103,11 +104,29 @@ def check_files(faults: Faults, shelves: Shelves) -> None:
         faults.reading(file.name, read_frame, shelves, file.path.stem)
     for file in shelves.files(DEFINITIONS):
         faults.reading(file.name, read_definitions, shelves, file.path.stem)
-    for file in shelves.files("templates/prompts", ".md"):
-        program, _, native = file.path.stem.partition(".")
-        faults.reading(file.name, read_prompt, shelves, program, native)
+    _check_prompts(faults, shelves)
+    for file in shelves.files(REASONING):
+        faults.reading(file.name, read_frames, shelves, file.path.stem)
+    faults.reading(ARCS, read_arcs, shelves)
     for file in shelves.files(RECIPES):
         faults.reading(file.name, Recipe.read, file.path)
+
+
+def _check_prompts(faults: Faults, shelves: Shelves) -> None:
+    """A native prompt takes the same inputs for the same answer as the English one, in the same version."""
+    from synth.content.prompts import PROMPTS, read_prompt
+
+    for file in shelves.files(PROMPTS, ".md"):
+        language = file.name.removeprefix(f"{PROMPTS}/").rpartition("/")[0]
+        program = file.path.stem
+        prompt = faults.reading(file.name, read_prompt, shelves, program, language)
+        if prompt is None or not language or not shelves.has(f"{PROMPTS}/{program}.md"):
+            continue
+        english = faults.reading(f"{PROMPTS}/{program}.md", read_prompt, shelves, program)
+        for key in ("program", "version", "role", "inputs", "output"):
+            own, wanted = getattr(prompt.front, key), getattr(english.front, key) if english else None
+            if english is not None and own != wanted:
+                faults.add(f"{file.name}:1:1", f"{key} is {own!r}, and {wanted!r} in the English prompt")
 
 
 def check_phrasings(faults: Faults, shelves: Shelves, language: str, family: str | None) -> None:

@@ -11,14 +11,16 @@ from pydantic import Field, model_validator
 from synth.content.phrasings import Author
 from synth.content.reading import Written, load
 from synth.content.shelves import ShelfFile, Shelves
-from synth.records.labels import Emotion, Explicitness, Goal, Regulation
+from synth.records.labels import Cue, Emotion, Explicitness, Goal, PowerForm, Regulation
 
 DEFINITIONS: Final = "templates/labels"
-_SETS: Final = {
+SETS: Final[Mapping[str, frozenset[str]]] = {
     "goals": frozenset(map(str, Goal)),
     "emotions": frozenset(map(str, Emotion)),
     "regulations": frozenset(map(str, Regulation)),
     "explicitness": frozenset(map(str, Explicitness)),
+    "powers": frozenset(map(str, PowerForm)),
+    "cues": frozenset(map(str, Cue)),
     "levels": frozenset("0123"),
 }
 
@@ -41,19 +43,21 @@ class Definitions(Written):
     emotions: dict[str, Definition]
     regulations: dict[str, Definition]
     explicitness: dict[str, Definition]
+    powers: dict[str, Definition]
+    cues: dict[str, Definition]
     levels: dict[str, str]
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        for name, valid in _SETS.items():
+        for name, valid in SETS.items():
             given = getattr(self, name)
             if missing := sorted(valid - set(given)):
                 raise ValueError(f"{name}: {', '.join(missing)} is not defined")
             if unknown := sorted(set(given) - valid):
                 raise ValueError(f"{name}: {unknown[0]!r} is no label; valid: {', '.join(sorted(valid))}")
-        for name in ("goals", "emotions", "regulations", "explicitness"):
+        for name in sorted(set(SETS) - {"levels"}):
             for label, definition in getattr(self, name).items():
-                if label in definition.near or not set(definition.near) <= _SETS[name]:
+                if label in definition.near or not set(definition.near) <= SETS[name]:
                     raise ValueError(f"{name}: near {label!r} are other labels of {name}, not {definition.near}")
         return self
 
@@ -70,9 +74,11 @@ def read_definitions(shelves: Shelves, language: str = "en") -> Definitions:
         ContentError: a set is not whole, or the file breaks a rule, with file, line and column.
     """
     name = f"{DEFINITIONS}/{language}.yaml"
-    return _read(shelves.file(name if shelves.has(name) else f"{DEFINITIONS}/en.yaml"))
+    file = shelves.file(name if shelves.has(name) else f"{DEFINITIONS}/en.yaml")
+    return _read(file, file.digest)
 
 
 @lru_cache(maxsize=16)
-def _read(file: ShelfFile) -> Definitions:
+def _read(file: ShelfFile, digest: str) -> Definitions:
+    del digest  # part of the key: an edited file is read again
     return load(Definitions, file)

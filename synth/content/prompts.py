@@ -40,13 +40,19 @@ class FrontMatter(Written):
 
 
 class Frame(Written):
-    """How setting, turn and request become the text a model is given, by stance."""
+    """How setting, turn and request become the text a model is given, by stance.
+
+    `said` is one turn of several, by `{name}` and `{text}`; `listens` are what one says while another speaks, in every address: the embedded
+    model's own, for it has no other words to put between two turns.
+    """
 
     language: str
     in_relation: str
     confidant: str
     on_behalf: str
     carry_over: str
+    said: str = "{name}: {text}"
+    listens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,8 @@ class Prompt:
     front: FrontMatter
     template: Any
 
-    def fill(self, inputs: Mapping[str, object], brief: Mapping[str, object]) -> str:
-        """Give the prompt's text, ended by its fenced brief.
-
-        The brief is YAML 1.2 in its JSON form: models read it as well, and a reader parses it a hundred times faster.
+    def render(self, inputs: Mapping[str, object]) -> str:
+        """Give what stands before the brief: the same for all questions that share their inputs, so that providers keep it cached.
 
         Raises:
             ContentError: an input is missing or unknown, or the text outgrows its limit.
@@ -70,10 +74,21 @@ class Prompt:
                 f"takes {', '.join(self.front.inputs) or 'no inputs'}, was given {', '.join(sorted(inputs)) or 'none'}",
                 place=Place(self.file.name),
             )
-        text = _rendered(self.template, inputs, self.file.name)
-        # one item a line and no indentation: readable, and the fast encoder's work (a quarter of a build's time otherwise)
-        written = json.dumps(brief, ensure_ascii=False, separators=(",\n", ": "))
-        return f"{text.rstrip()}\n\n```brief\n{written}\n```\n"
+        return _rendered(self.template, inputs, self.file.name)
+
+    def fill(self, inputs: Mapping[str, object], brief: Mapping[str, object]) -> str:
+        """Give the prompt's text, ended by its fenced brief; raises as `render` does."""
+        return with_brief(self.render(inputs), brief)
+
+
+def with_brief(body: str, brief: Mapping[str, object]) -> str:
+    """Give a prompt's text ended by its fenced brief.
+
+    The brief is YAML 1.2 in its JSON form: models read it as well, and a reader parses it a hundred times faster.
+    """
+    # one item a line and no indentation: readable, and the fast encoder's work (a quarter of a build's time otherwise)
+    written = json.dumps(brief, ensure_ascii=False, separators=(",\n", ": "))
+    return f"{body.rstrip()}\n\n```brief\n{written}\n```\n"
 
 
 def _rendered(template: Any, inputs: Mapping[str, object], name: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from synth.content.prompts import Frame
 from synth.content.scenarios import Family
+from synth.line.checks import ASSISTANT
 from synth.line.evidence import find_quote, form_difference, normal
 from synth.programs.contracts import EventAnswer, SceneAnswer
-from synth.records.cells import Cell
+from synth.records.cells import Cell, Person
 from synth.records.labels import GROUP_OF, Origin, Outcome, ProfileStatus, Stance, Task, Tie
 from synth.records.schema import (
     SCHEMA_VERSION,
@@ -21,6 +22,7 @@ from synth.records.schema import (
     Duty,
     Fact,
     FactSpan,
+    FailedCheck,
     Message,
     Participant,
     Relation,
@@ -31,8 +33,6 @@ from synth.records.schema import (
 
 CONTENT_LICENCE: Final = "CC-BY-4.0"
 _RENDERED_AGAIN: Final = (Task.TRANSLATE, Task.SUMMARISE, Task.REPORT, Task.REWRITE)
-ASSISTANT = "R"
-"""The one who is asked to write, summarise or translate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Told:
     event: EventAnswer | None = None
     scene: SceneAnswer | None = None
     base: SceneAnswer | None = None
+    failed: tuple[FailedCheck, ...] = ()
 
 
 def make_scenario(cell: Cell, family: Family, frame: Frame, told: Told, provenance: Provenance) -> Scenario:
@@ -70,6 +71,7 @@ def make_scenario(cell: Cell, family: Family, frame: Frame, told: Told, provenan
         facts=tuple(_facts(family, told)),
         norms=(),
         calls=told.calls,
+        failed_checks=told.failed,
         **_situation(cell, family),
         **_feeling(cell, family),
         **_rights(provenance),
@@ -126,7 +128,9 @@ def _texts(cell: Cell, family: Family, frame: Frame, told: Told) -> dict[str, An
         "setting": normal(scene.setting) if scene else None,
         "prompt": _prompt(cell, family, frame, scene, text) if scene and text else (),
         "target_turn": len(turns) - 1 if turns else None,
-        "source_text": text if family.task in _RENDERED_AGAIN else None,
+        "source_text": "\n\n".join(turn.text for turn in turns if turn.pid == "S")
+        if turns and family.task in _RENDERED_AGAIN
+        else None,
         "text_sha256": hashlib.sha256(text.encode()).hexdigest() if text else None,
         "turns": turns,
     }
@@ -134,23 +138,6 @@ def _texts(cell: Cell, family: Family, frame: Frame, told: Told) -> dict[str, An
 
 def _taken(source: object, names: str) -> dict[str, Any]:
     return {name: getattr(source, name) for name in names.split()}
-
-
-def check_scene(scene: SceneAnswer, cell: Cell, family: Family) -> None:
-    """Raise ValueError where a person or fact is none of the cell's, a turn is empty, or a quotation is not in its turn."""
-    known = {person.pid for person in cell.people} | {ASSISTANT}
-    for turn in scene.turns:
-        text = normal(turn.text)
-        if not text:
-            raise ValueError("a turn is empty")
-        if strange := {turn.by, *turn.to} - known:
-            raise ValueError(f"{min(strange)!r} is nobody of the scene")
-        for fact in turn.facts:
-            if fact.id not in family.facts:
-                raise ValueError(f"{fact.id!r} is no fact of {family.family}")
-            find_quote(text, fact.quote, fact.nth)
-        for cue in turn.cues:
-            find_quote(text, cue.quote, cue.nth)
 
 
 def _turn(cell: Cell, family: Family, scene: SceneAnswer, number: int) -> Turn:
@@ -191,27 +178,29 @@ def _facts(family: Family, told: Told) -> list[Fact]:
 
 
 def _participants(cell: Cell, family: Family) -> list[Participant]:
-    found = [
-        Participant(
-            pid=person.pid,
-            role=person.role,
-            name=person.name,
-            profile_id=person.profile_id,
-            biography=None,
-            occupation=None,
-            age_band=None,
-            gender=person.gender,
-            languages=(cell.language,),
-            directness=cell.directness if person.pid == "S" else None,
-            agreement=person.gender,
-        )
-        for person in cell.people
-    ]
+    found = [_participant(cell, person) for person in cell.people]
     if family.stance in (Stance.ON_BEHALF, Stance.CARRY_OVER):
         found.append(
             Participant(ASSISTANT, "assistant", None, None, None, None, None, None, (cell.language,), None, None)
         )
     return found
+
+
+def _participant(cell: Cell, person: Person) -> Participant:
+    life = person.life
+    return Participant(
+        pid=person.pid,
+        role=person.role,
+        name=person.name or None,
+        profile_id=person.profile_id or None,
+        biography=f"{life.work}\n{life.household}\n{life.cares}\n{life.talks}" if life else None,
+        occupation=life.occupation if life else None,
+        age_band=life.age_band if life else None,
+        gender=person.gender or None,
+        languages=(cell.language,),
+        directness=cell.directness if person.pid == "S" else None,
+        agreement=person.gender or None,
+    )
 
 
 def _relations(cell: Cell, scene: SceneAnswer | None) -> tuple[Relation, ...]:
@@ -232,9 +221,12 @@ def _spoken(address: Address | None, out: str, back: str) -> Address | None:
 
 
 def _prompt(cell: Cell, family: Family, frame: Frame, scene: SceneAnswer, turn: str) -> tuple[Message, ...]:
-    names: Mapping[str, str] = {person.pid: person.short for person in cell.people}
-    values = {"setting": normal(scene.setting), "turn": turn, "request": normal(scene.request), **names}
-    genders = {pid: person.gender for pid, person in ((p.pid, p) for p in cell.people)}
+    # in a control nobody has a name: people go by the letter of their place
+    names: Mapping[str, str] = {person.pid: person.short or person.pid for person in cell.people}
+    before = [frame.said.format(name=names.get(one.by, one.by), text=normal(one.text)) for one in scene.turns[:-1]]
+    setting = "\n\n".join([normal(scene.setting), *before])
+    values = {"setting": setting, "turn": turn, "request": normal(scene.request), **names}
+    genders = {person.pid: person.gender for person in cell.people if person.gender}
     pattern = str(getattr(frame, str(family.stance)))
     return (Message("user", fill_frame(pattern, values, genders)),)
 

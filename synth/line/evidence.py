@@ -49,7 +49,7 @@ def edits_between(parent: Mapping[str, str], reply: Mapping[str, str], joiner: s
     for name, old in parent.items():
         new = reply[name]
         if old != new:
-            head, tail = _common_ends(_tokens(old), _tokens(new))
+            head, tail = _common_ends(tokens_of(old), tokens_of(new))
             found.append(Edit(old_at + head, old_at + len(old) - tail, new_at + head, new_at + len(new) - tail, name))
         old_at += len(old) + len(joiner)
         new_at += len(new) + len(joiner)
@@ -74,7 +74,7 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
 
 def form_difference(base: str, text: str) -> tuple[FormDifference, ...]:
     """Give what changed between the first form's turn and this one's, as stretches of both texts."""
-    before, after = _tokens(base), _tokens(text)
+    before, after = tokens_of(base), tokens_of(text)
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     old, new = _offsets(before), _offsets(after)
     return tuple(
@@ -82,7 +82,7 @@ def form_difference(base: str, text: str) -> tuple[FormDifference, ...]:
     )
 
 
-def _tokens(text: str) -> list[str]:
+def tokens_of(text: str) -> list[str]:
     """Give words and single other characters, each with the space after it; in a script without spaces every character.
 
     Spaces of their own would be the commonest token, and a difference takes time by how often a token recurs.

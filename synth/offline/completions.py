@@ -43,6 +43,8 @@ class Reply:
     outcome: Outcome
     usage: Usage
     refusal: str | None = None
+    fault: str = ""
+    """What was made of its text, or nothing."""
 
     @property
     def id(self) -> str:
@@ -81,7 +83,7 @@ class Completions:
             return error.status, self.refused(error).body
         except Exception as error:  # noqa: BLE001 (a line that fails does not fail its batch)
             return 500, self.failed(error)
-        self.counts.answered(asked.digest, reply.outcome)
+        self.counts.answered(asked.digest, reply.outcome, reply.fault)
         return 200, completion(reply)
 
     async def reply(self, asked: Question) -> Reply:
@@ -148,7 +150,7 @@ class Completions:
         self.counts.faults[fault] += 1
         outcome = {"refusal": Outcome.REFUSED, "truncated": Outcome.TRUNCATED}.get(fault, Outcome.OK)
         refusal = REFUSAL if fault == "refusal" else None
-        return Reply(plain.question, plain.response, text, outcome, plain.usage, refusal)
+        return Reply(plain.question, plain.response, text, outcome, plain.usage, refusal, fault)
 
     def _corrupted(self, fault: str, plain: Reply) -> str | None:
         share = self.draws.share(f"{fault} share", plain.question.digest)

@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     seed: int
     prompt_cache: bool
     batching: Batching
+    heeds: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Conduct:
 
     `latency` is in seconds an answer, `jitter` the share of it by which an answer may come earlier or later; `retry_after` is in seconds, what the fault
     rate-limit asks to wait. Without `schema` a json_schema is refused, without `json_mode` a json_object too; with `reasoning` max_tokens is.
-    `key_variable` names the environment variable whose value is asked for as a Bearer key.
+    `key_variable` names the environment variable whose value is asked for as a Bearer key. With `heeds` answers depend on the instruction (heeding.py).
 
     Raises:
         UsageError: A value is out of its range, or the key variable is empty.
@@ -67,6 +68,7 @@ class Conduct:
     seed: int = 0
     prompt_cache: bool = False
     batching: Batching = field(default_factory=Batching)
+    heeds: bool = False
 
     def __post_init__(self) -> None:
         """Hold every value to its range."""

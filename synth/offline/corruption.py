@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from synth.records.labels import Cue, Emotion, Explicitness, Goal, Regulation
+from synth.records.labels import Cue, Emotion, Explicitness, Goal, PowerForm, Regulation
 
 HUGE: Final = 10 * 1024 * 1024
 """At least so many code points has a huge answer."""
@@ -28,7 +28,15 @@ _CLOSED: Final[Mapping[str, Sequence[str]]] = {
     "explicitness": tuple(Explicitness),
     "felt": _STRENGTHS,
     "shown": _STRENGTHS,
+    "power_form": tuple(PowerForm),
 }
+_FLIPPED_CLAIM: Final[Mapping[str, str]] = {
+    "clearly": "no",
+    "no": "clearly",
+    "plausibly": "hardly",
+    "hardly": "plausibly",
+}
+_FLIPPED_PROBE: Final[Mapping[str, str]] = {"yes": "no", "no": "yes"}
 
 Corruption = Callable[[str, float], str | None]
 """(the answer's text, the question's share) -> the text that is sent."""
@@ -113,11 +121,11 @@ def _opened(text: str, member: str) -> str | None:
 
 
 def _wrong_labels(text: str, share: float) -> str | None:
-    """Change the gold-bearing fields: labels, cues, ids of facts, names of beats, what is kept."""
+    """Change the gold-bearing fields: labels, cues, ids of facts, names of beats, what is kept, what is said of claims and probes."""
     value = _object(text)
     if value is None:
         return None
-    changes = (_labels, _turns, _facts, _beats, _kept)
+    changes = (_labels, _turns, _facts, _beats, _kept, _claims, _probes)
     changed = [change(value, share) for change in changes]
     return _dumped(value) if any(changed) else None
 
@@ -160,6 +168,24 @@ def _kept(value: dict[str, Any], _share: float) -> bool:
     return True
 
 
+def _claims(value: dict[str, Any], _share: float) -> bool:
+    return _flipped(_maps(value.get("claims")), _FLIPPED_CLAIM)
+
+
+def _probes(value: dict[str, Any], _share: float) -> bool:
+    return _flipped(_maps(value.get("probes")), _FLIPPED_PROBE)
+
+
+def _flipped(entries: list[dict[str, Any]], turned: Mapping[str, str]) -> bool:
+    """Turn what is said into its contrary; what has none stays."""
+    changed = False
+    for entry in entries:
+        other = turned.get(str(entry.get("answer")))
+        if other is not None:
+            entry["answer"], changed = other, True
+    return changed
+
+
 def _maps(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
@@ -183,21 +209,62 @@ def _wrong_spans(text: str, _share: float) -> str | None:
         return None
     turns = _maps(value.get("turns"))
     quoting = itertools.chain(
-        _maps(value.get("labels")), *(_maps(turn.get(kind)) for turn in turns for kind in ("facts", "cues"))
+        *(_maps(value.get(kind)) for kind in ("labels", "claims", "probes")),
+        *(_maps(turn.get(kind)) for turn in turns for kind in ("facts", "cues")),
     )
     changed = False
     for entry in quoting:
         if isinstance(entry.get("quote"), str) and entry["quote"]:
             entry["quote"], changed = _nowhere(entry["quote"]), True
-    if isinstance(value.get("facts"), dict):
-        value["facts"] = {name: _nowhere(str(words)) for name, words in value["facts"].items()}
-        changed = True
     return _dumped(value) if changed else None
 
 
 def _nowhere(quote: str) -> str:
     # a word that reads the same from both ends still does not stand there twice
     return quote[::-1] + quote
+
+
+def _wrong_length(text: str, _share: float) -> str | None:
+    """Say each beat of a failure three times."""
+    value = _object(text)
+    beats = _maps(value.get("beats")) if value is not None and "kept" in value else []
+    said = [beat for beat in beats if isinstance(beat.get("text"), str) and beat["text"]]
+    for beat in said:
+        beat["text"] = " ".join([beat["text"]] * 3)
+    return _dumped(value) if said else None
+
+
+def _no_cues(text: str, _share: float) -> str | None:
+    """Leave out what lets a hidden feeling be seen; the words stay."""
+    value = _object(text)
+    if value is None:
+        return None
+    masked = [turn for turn in _maps(value.get("turns")) if turn.get("cues")]
+    for turn in masked:
+        turn["cues"] = []
+    return _dumped(value) if masked else None
+
+
+def _yes_saying(text: str, _share: float) -> str | None:
+    """Find every claim clear; one that had no words is given those of another."""
+
+    def say(claim: dict[str, Any], words: str) -> dict[str, Any]:
+        return {**claim, "answer": "clearly", "quote": claim.get("quote") or words}
+
+    return _said_of_claims(text, say)
+
+
+def _no_saying(text: str, _share: float) -> str | None:
+    """Find no claim in the scene."""
+    return _said_of_claims(text, lambda claim, _words: {**claim, "answer": "no", "quote": ""})
+
+
+def _said_of_claims(text: str, say: Callable[[dict[str, Any], str], dict[str, Any]]) -> str | None:
+    value = _object(text)
+    claims = _maps(value.get("claims")) if value is not None else []
+    words = next((claim["quote"] for claim in claims if claim.get("quote")), "")
+    said = [say(claim, words) for claim in claims]
+    return None if said == claims else _dumped({**(value or {}), "claims": said})
 
 
 CORRUPTIONS: Final[Mapping[str, Corruption]] = {
@@ -212,6 +279,10 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = {
     "wrong-label": _wrong_labels,
     "wrong-span": _wrong_spans,
     "duplicate": _twice,
+    "wrong-length": _wrong_length,
+    "no-cues": _no_cues,
+    "yes-saying": _yes_saying,
+    "no-saying": _no_saying,
     "refusal": lambda _text, _share: "",
     "empty": lambda _text, _share: "",
 }

@@ -33,6 +33,9 @@ _PLAIN: Final = (
     "tokens_out",
     "micro_units",
 )
+MOST_MET: Final = 100_000
+"""So many answers with a fault are remembered, the newest."""
+
 _BATCHES: Final = ("files", "batches", "batch_polls", "batch_lines")
 
 
@@ -57,6 +60,7 @@ class Counts:
         self._peak = self.in_flight
         self._asked: Counter[bytes] = Counter()
         self._answered: set[bytes] = set()
+        self._met: dict[str, str] = {}
 
     def enter(self) -> None:
         """Count a request that comes."""
@@ -76,10 +80,22 @@ class Counts:
             self.plain["asked_again"] += 1
         return before
 
-    def answered(self, question: bytes, outcome: Outcome) -> None:
-        """Count an answer that was sent whole."""
+    def answered(self, question: bytes, outcome: Outcome, fault: str = "") -> None:
+        """Count an answer that was sent whole; `fault` is what its text had."""
         self._answered.add(question)
         self.plain[str(outcome)] += 1
+        if fault:
+            self._remember(question.hex(), fault)
+
+    def met(self) -> dict[str, str]:
+        """Give the fault of every answer that went out with one, by what names the answer; the oldest first."""
+        return dict(self._met)
+
+    def _remember(self, answer: str, fault: str) -> None:
+        self._met.pop(answer, None)  # asked again: it is the newest now
+        self._met[answer] = fault
+        if len(self._met) > MOST_MET:
+            del self._met[next(iter(self._met))]
 
     def charged(self, usage: Usage) -> None:
         """Count what an answer cost, whether or not it arrives."""

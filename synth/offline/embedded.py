@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from synth.content.lexicons import Lexicon, read_lexicon
-from synth.content.phrasings import FOLDER, Phrasing, read_phrasing
+from synth.content.phrasings import FOLDER
+from synth.content.prompts import read_frame
 from synth.content.scenarios import read_family
 from synth.content.shelves import Shelves
 from synth.errors import BadRequest, ContentError, UsageError
@@ -21,7 +21,12 @@ from synth.models.tokens import estimate_prompt, estimate_tokens
 from synth.offline import compose
 from synth.offline.annotate import Reader
 from synth.offline.claims import kept
-from synth.offline.compose import Beat, Scene, Speaker, UnphrasedError
+from synth.offline.compose import Beat, UnphrasedError
+from synth.offline.probes import Judge
+from synth.offline.spoiling import failed
+from synth.offline.staging import event_of, scene_of
+from synth.offline.turns import told_turns
+from synth.offline.verify import verified
 from synth.records.labels import Outcome
 from synth.records.schema import Message
 
@@ -75,6 +80,7 @@ class OfflineModel:
     def __init__(self, shelves: Shelves) -> None:
         self.shelves = shelves
         self._readers: dict[str, Reader] = {}
+        self._judges: dict[str, Judge] = {}
         self._lexicons: dict[str, Lexicon | None] = {}
         self._digests: dict[str, str] = {}
         self._programs: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -84,6 +90,8 @@ class OfflineModel:
             "reply": self._reply,
             "contrast": self._contrast,
             "annotate": self._annotate,
+            "verify": self._verify,
+            "judge": self._judge,
         }
 
     def identity(self, language: str) -> str:
@@ -120,50 +128,37 @@ class OfflineModel:
     # -- programs
 
     def _event(self, brief: dict[str, Any]) -> dict[str, Any]:
-        phrasing = self._phrasing(brief)
-        draw = brief["draw"]
-        world, telling = compose.choose_world(
-            phrasing, brief["level"], brief["variety"], int(draw["seed"]), int(draw["sequence"])
-        )
-        scene = self._staged(brief, world.name, telling, form=next(iter(phrasing.turn["open"].branches)))
+        scene = event_of(self.shelves, brief)
         told = compose.tell(scene)
         facts = {mark.name: told.text[mark.start : mark.end] for mark in told.marks}
-        return {"particulars": told.text, "facts": facts, "world": world.name, "telling": telling}
+        return {"particulars": told.text, "facts": facts, "world": scene.world.name, "telling": scene.telling}
 
     def _scene(self, brief: dict[str, Any]) -> dict[str, Any]:
-        scene = self._scene_of(brief)
-        text, marks = compose.join(compose.turn(scene), scene.phrasing.joiner)
-        facts, cues = [], []
-        for mark in marks:
-            quote = text[mark.start : mark.end]
-            quoted = {"quote": quote, "nth": _places(text, quote).index(mark.start)}
-            if mark.name.startswith("~"):
-                cues.append({"kind": mark.name[1:], **quoted})
-            else:
-                facts.append({"id": mark.name, **quoted})
+        scene = scene_of(self.shelves, brief)
+        count = int(brief.get("turns", 1))
+        listens = read_frame(self.shelves, scene.phrasing.language).listens if count > 1 else ()
         out, back = scene.addresses()
-        to = ["R"] if brief["stance"] == "on_behalf" else ["A"]
         return {
             "setting": compose.setting(scene),
             "request": compose.request(scene),
-            "turns": [{"by": "S", "to": to, "text": text, "facts": facts, "cues": cues}],
+            "turns": told_turns(scene, count, listens),
             "address": {"out": out, "back": back},
         }
 
     def _reply(self, brief: dict[str, Any]) -> dict[str, Any]:
-        scene = self._scene_of(brief)
+        scene = scene_of(self.shelves, brief)
         beats, style = compose.faithful(scene), "faithful"
         if brief["style"] == "alternative":
             beats, style = beats | compose.alternative(scene), scene.phrasing.style or "alternative"
-        return {"style": style, "beats": _beats(beats)}
+        answer = {"style": style, "beats": _beats(beats)}
+        if brief.get("reasoning"):  # what is thought is what the family says of its beats: no frame has words of ours
+            family = read_family(self.shelves, scene.phrasing.family)
+            return {"reasoning": "; ".join(family.reply.beats[name].says for name in beats)} | answer
+        return answer
 
     def _contrast(self, brief: dict[str, Any]) -> dict[str, Any]:
-        scene = self._scene_of(brief)
-        key = f"{brief['mechanism']}.{brief['variant']}" if brief["variant"] else str(brief["mechanism"])
-        if key not in scene.phrasing.fails:
-            raise UnphrasedError(f"{scene.phrasing.file.name}: no {key}")
-        failure = scene.phrasing.fails[key]
-        replaced = compose.failing(scene, failure, int(brief["severity"]))
+        scene = scene_of(self.shelves, brief)
+        failure, replaced = failed(scene, brief)
         faithful = compose.faithful(scene)
         lexicon = self._lexicon(scene.phrasing.language)
         family = read_family(self.shelves, scene.phrasing.family)
@@ -172,65 +167,29 @@ class OfflineModel:
         return {"beats": _beats(changed), "kept": sorted(held & set(failure.keeps))}
 
     def _annotate(self, brief: dict[str, Any]) -> dict[str, Any]:
+        return {"labels": self._reader(str(brief["language"])).labels(brief["scene"])}
+
+    def _verify(self, brief: dict[str, Any]) -> dict[str, Any]:
+        return {"claims": verified(self._reader(str(brief["language"])), brief["scene"], brief["claims"])}
+
+    def _judge(self, brief: dict[str, Any]) -> dict[str, Any]:
         language = str(brief["language"])
+        if language not in self._judges:
+            self._judges[language] = Judge(self.shelves, language)
+        return {"probes": self._judges[language].answers(str(brief["reply"]), brief["probes"])}
+
+    # -- what is read once
+
+    def _reader(self, language: str) -> Reader:
         if language not in self._readers:
             self._readers[language] = Reader(self.shelves, language)
-        return {"labels": self._readers[language].labels(str(brief["scene"]["turns"][-1]["text"]))}
-
-    # -- staging
+        return self._readers[language]
 
     def _lexicon(self, language: str) -> Lexicon | None:
         if language not in self._lexicons:
             self._lexicons[language] = read_lexicon(self.shelves, language)
         return self._lexicons[language]
 
-    def _phrasing(self, brief: dict[str, Any]) -> Phrasing:
-        return read_phrasing(self.shelves, str(brief["language"]), str(brief["family"]))
-
-    def _scene_of(self, brief: dict[str, Any]) -> Scene:
-        event = brief["event"]
-        return self._staged(brief, event["world"], int(event["telling"]), form=str(brief["form"]))
-
-    def _staged(self, brief: dict[str, Any], world: str, telling: int, *, form: str) -> Scene:
-        phrasing = self._phrasing(brief)
-        if world not in phrasing.worlds:
-            raise UnphrasedError(f"{phrasing.file.name}: no world {world!r}")
-        speakers = {
-            pid: Speaker(one["name"], one["gender"], one["variety"], one["calls"])
-            for pid, one in brief["people"].items()
-        }
-        address = brief.get("address", {"out": "", "back": ""})
-        return Scene(
-            phrasing=phrasing,
-            stance=str(brief["stance"]),
-            beats=_beat_names(self.shelves, phrasing.family),
-            form=form,
-            level=str(brief["level"]),
-            emotion=str(brief["emotion"]),
-            explicitness=str(brief["explicitness"]),
-            variety=str(brief["variety"]),
-            people=speakers,
-            address_out=str(address["out"]),
-            address_back=str(address["back"]),
-            world=phrasing.worlds[world],
-            telling=telling,
-            seed=int(brief["draw"]["seed"]),
-            rank=compose.rank_of(str(brief["level"]), int(brief["draw"]["sequence"])),
-        )
-
-
-@lru_cache(maxsize=256)
-def _beat_names(shelves: Shelves, family: str) -> tuple[str, ...]:
-    return tuple(read_family(shelves, family).reply.beats)
-
 
 def _beats(beats: Mapping[str, Beat]) -> list[dict[str, str]]:
     return [{"beat": name, "text": beat.text} for name, beat in beats.items()]
-
-
-def _places(text: str, words: str) -> list[int]:
-    found, at = [], text.find(words)
-    while at >= 0:
-        found.append(at)
-        at = text.find(words, at + 1)
-    return found

@@ -45,6 +45,10 @@ ANSWER: Final[tuple[str, ...]] = (
     "wrong-span",
     "duplicate",
     "truncated",
+    "wrong-length",
+    "no-cues",
+    "yes-saying",
+    "no-saying",
 )
 """What becomes of an answer's text, at every asking of the question."""
 
@@ -87,6 +91,10 @@ class Faults:
     wrong_span: float = 0.0
     duplicate: float = 0.0
     truncated: float = 0.0
+    wrong_length: float = 0.0
+    no_cues: float = 0.0
+    yes_saying: float = 0.0
+    no_saying: float = 0.0
 
     def __post_init__(self) -> None:
         """Hold every rate to [0, 1]."""
@@ -127,7 +135,7 @@ def parse_fault(text: str) -> tuple[str, float]:
 
 
 def _listed(name: str) -> str:
-    # `nearest` stops its list at 24, and there are 25
+    # `nearest` stops its list at 24, and there are more
     guess, _, _ = nearest(name, NAMES).rpartition("valid: ")
     return f"{guess}valid: {', '.join(sorted(NAMES))}"
 

@@ -13,6 +13,7 @@ from synth.content.shelves import Shelves
 from synth.errors import BadRequest, ContentError
 from synth.models.base import OFFLINE, Contract, Parameters, Request
 from synth.offline import compose
+from synth.offline.draws import choose_world
 from synth.offline.embedded import OfflineModel, find_brief
 from synth.offline.settings import scenes
 from synth.records.schema import Message
@@ -22,9 +23,10 @@ _LABEL: Final = re.compile(r"[\w.-]{0,40}", re.ASCII)
 
 
 def in_another_language(messages: tuple[Message, ...], text: str, share: float) -> str | None:
-    """Give the answer with its texts in another language; None where it is no JSON object.
+    """Give the answer with its texts in another language; None where it is no JSON object, or holds no words.
 
-    Where the question holds no brief that can be answered anew, each text is a composed turn of the other language.
+    Where the question holds no brief that can be answered anew, each text is a composed turn of the other language: of who reads and does not write
+    (annotate, verify, judge) these are the quotations.
 
     Args:
         messages: The question's.
@@ -44,7 +46,8 @@ def in_another_language(messages: tuple[Message, ...], text: str, share: float) 
         anew = _answered(brief, language)
         if anew is not None:
             return anew
-    return json.dumps(_swapped(answer, _turn(others[first])), ensure_ascii=False)
+    swapped = _swapped(answer, _turn(others[first]))
+    return None if swapped == answer else json.dumps(swapped, ensure_ascii=False)
 
 
 def _brief(messages: tuple[Message, ...]) -> dict[str, Any]:
@@ -88,10 +91,7 @@ def _translated(brief: dict[str, Any], language: str) -> dict[str, Any]:
     people = {pid: {**person, "variety": variety} for pid, person in brief["people"].items()}
     made = {**brief, "language": language, "variety": variety, "people": people}
     if "event" in brief:
-        draw = brief["draw"]
-        world, telling = compose.choose_world(
-            phrasing, str(brief["level"]), variety, int(draw["seed"]), int(draw["sequence"])
-        )
+        world, telling = choose_world(made, phrasing)
         made["event"] = {**brief["event"], "world": world.name, "telling": telling}
         made["address"] = _address(phrasing)
     return made

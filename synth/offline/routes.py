@@ -76,7 +76,7 @@ class Routes:
         if fault:
             self._counts.faults[fault] += 1
         else:
-            self._counts.answered(reply.question.digest, reply.outcome)
+            self._counts.answered(reply.question.digest, reply.outcome, reply.fault)
         headers = {"x-request-id": reply.id, **self._limits.headers()}
         streamed = reply.question.stream
         answer = (
@@ -94,6 +94,14 @@ class Routes:
     async def stats(self, _: web.Request) -> web.Response:
         """Tell the counts."""
         return transport.plain(self._counts.told())
+
+    async def met(self, _: web.Request) -> web.Response:
+        """Tell which answers went out with a fault of their text since the last reset, as {id: fault}; the 100,000 newest.
+
+        The id is the one of the header x-request-id, which a ledger keeps; the body's is the same after `chatcmpl-` or `resp_`. An answer of which a
+        fault of the body let only a part through is not among them, and one that was asked for again is there once.
+        """
+        return transport.plain(self._counts.met())
 
     async def reset(self, _: web.Request) -> web.Response:
         """Set the counts to zero."""

@@ -18,6 +18,7 @@ from synth.models.base import OFFLINE, PureModel
 from synth.offline.batches import add_routes as add_batch_routes
 from synth.offline.completions import Answer, Completions
 from synth.offline.conduct import Conduct, Options
+from synth.offline.heeding import heeding
 from synth.offline.questions import MAX_BODY
 from synth.offline.routes import Routes
 
@@ -128,17 +129,18 @@ class Server:
 
 
 def application(answer: Answer, *, name: str = OFFLINE, **options: Unpack[Options]) -> web.Application:
-    """Give the server's routes: /v1/chat/completions, /v1/responses, /v1/models, files and batches, /stats, /reset and /health."""
+    """Give the server's routes: /v1/chat/completions, /v1/responses, /v1/models, files and batches, /stats, /met, /reset and /health."""
     from aiohttp import web
 
     conduct = Conduct(**options)
-    completions = Completions(answer, conduct)
+    completions = Completions(heeding(answer) if conduct.heeds else answer, conduct)
     routes = Routes(name, completions)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[routes.middleware()])
     app.router.add_post("/v1/chat/completions", routes.chat)
     app.router.add_post("/v1/responses", routes.responses)
     app.router.add_get("/v1/models", routes.models)
     app.router.add_get("/stats", routes.stats)
+    app.router.add_get("/met", routes.met)
     app.router.add_post("/reset", routes.reset)
     app.router.add_get("/health", routes.health)
     app.on_shutdown.append(routes.stop)

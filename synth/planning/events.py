@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from synth.content.personas import AddressForm, Profile, RelationshipForm
 from synth.content.scenarios import Family
@@ -11,7 +12,7 @@ from synth.planning.casting import Cast, Slot, cast, counterpart, draw_names
 from synth.planning.draws import pick_one
 from synth.planning.inventory import OFFLINE, Inventory
 from synth.planning.strata import Stratum
-from synth.records.cells import Cell, Event, Person, PlannedFailure
+from synth.records.cells import CONTROL, Cell, Event, Life, Person, PlannedFailure
 from synth.records.labels import (
     OVER_VARIANTS,
     Emotion,
@@ -52,6 +53,24 @@ def make_events(inventory: Inventory, strata: Sequence[Stratum], slots: Sequence
     ]
 
 
+def without_personas(cell: Cell) -> Cell:
+    """Give the control of a cell: the same event and form between people of whom nothing but the role is said.
+
+    What names, gender, profile and biography bring into a text is what differs from this one (marked personas: Cheng, Durmus and Jurafsky 2023).
+    """
+    people = tuple(Person(person.pid, person.role, "", "", "", "", "", "") for person in cell.people)
+    return replace(
+        cell,
+        scenario_id=f"{cell.scenario_id}{CONTROL}",
+        form_key=f"{cell.form_key}{CONTROL}",
+        people=people,
+        profile_ids=(),
+        variety=cell.language,
+        relations=tuple(replace(relation, address=None) for relation in cell.relations),
+        failures=(),
+    )
+
+
 class _Maker:
     """Assembles one event from its drawn row."""
 
@@ -73,6 +92,7 @@ class _Maker:
         self.family: Family = inventory.families[self.drawn["family"]]
         self.profile: Profile = inventory.profile(self.drawn["profile"])
         self.other: Profile = inventory.profile(self.drawn["other"])
+        self.lives = self._lives()
 
     def event(self) -> Event:
         key = f"{self.key:016x}"
@@ -90,13 +110,24 @@ class _Maker:
             replacement=self.slot.replacement,
             sequence=self._sequence(),
             split=split_of(self.inventory, self.family.family),
-            cells=tuple(self._cell(key, form, failures) for form in forms),
+            cells=tuple(self._cells(key, forms, failures)),
         )
+
+    def _cells(self, key: str, forms: Sequence[PowerForm], failures: tuple[PlannedFailure, ...]) -> Iterator[Cell]:
+        """Give one cell a form; behind them the control without personas, which is the first form once more."""
+        cells = [self._cell(key, form, failures) for form in forms]
+        yield from cells
+        # a try for missing forms needs no second control
+        if self.inventory.recipe.default_persona and not self.slot.replacement:
+            yield without_personas(cells[0])
 
     def _sequence(self) -> int | None:
         """Give the turn at authored lines; a model writes its own and is not told of any."""
-        offline = self.inventory.recipe.models.writer == OFFLINE
-        return self.stratum.sequence(self.slot.ordinal, self.slot.replacement) if offline else None
+        return self.stratum.sequence(self.slot.ordinal, self.slot.replacement) if self._is_authored else None
+
+    @property
+    def _is_authored(self) -> bool:
+        return self.inventory.recipe.models.writer == OFFLINE
 
     def _cell(self, event_key: str, form: PowerForm, failures: tuple[PlannedFailure, ...]) -> Cell:
         level_name = self.drawn["felt_affect"]
@@ -139,7 +170,18 @@ class _Maker:
             address_out=relations[0].address.self if relations[0].address else "",
             address_back=relations[1].address.self if len(relations) > 1 and relations[1].address else "",
             failures=failures,
+            **self._turns(),
         )
+
+    def _turns(self) -> dict[str, Any]:
+        """Give how many turns the scene has and how it moves over them; authored lines have one."""
+        weights = {str(turns): weight for turns, weight in sorted(self.inventory.recipe.turns.items()) if weight}
+        if self._is_authored or set(weights) == {"1"}:
+            return {}
+        turns = int(pick_one(self.key, "turns", list(weights), list(weights.values())))
+        if turns == 1:
+            return {}
+        return {"turns": turns, "arc": pick_one(self.key, "arc", list(self.inventory.arcs))}
 
     def _bases(self, power: RelationshipForm) -> Iterator[PowerHolding]:
         against = "absent" if self.family.stance in (Stance.CONFIDANT, Stance.ON_BEHALF) else "addressee"
@@ -180,7 +222,26 @@ class _Maker:
                 gender=self.drawn[f"gender.{pid}"],
                 profile_id=self._profile_of(pid).profile,
                 calls=tuple(self._calls(pid, form)),
+                life=self.lives.get(pid),
             )
+
+    def _lives(self) -> dict[str, Life]:
+        """Give who people are besides the scene, where a model writes; the one who is not there stays a name.
+
+        Somebody is the same in every form of the event, so nobody whom one of their roles rules out, and no two people are one.
+        """
+        if self._is_authored:
+            return {}
+        found: dict[str, Life] = {}
+        roles = [self._roles(form) for form in self.family.forms if form in self.inventory.recipe.forms]
+        for pid in self._pids():
+            profile, gender = self._profile_of(pid).profile, self.drawn[f"gender.{pid}"]
+            able = {one.id: one for one in self.inventory.lives_of(profile, gender, {role[pid] for role in roles})}
+            left = [name for name in able if name not in {life.id for life in found.values()}]
+            if left and pid != "X":
+                one = able[pick_one(self.key, f"life.{pid}", left)]
+                found[pid] = Life(one.id, one.age_band, one.occupation, one.work, one.household, one.cares, one.talks)
+        return found
 
     def _calls(self, pid: str, form: PowerForm) -> Iterator[tuple[str, str]]:
         for other in self._pids():
@@ -224,7 +285,8 @@ class _Maker:
         wanted = self.inventory.recipe.replies
         level = self.drawn["felt_affect"]
         offered = self._offered(level)
-        names = [str(mechanism) for mechanism in UNDER]
+        able = {failure.mechanism for failure in offered if failure.variant not in OVER_VARIANTS}
+        names = [str(mechanism) for mechanism in UNDER if mechanism in able]
         if wanted.under < len(names):
             first = pick_one(self.key, "mechanism", names)
             start = names.index(first)
@@ -244,7 +306,10 @@ class _Maker:
 
     def _one_of(self, options: list[PlannedFailure], name: str) -> PlannedFailure:
         labels = [f"{failure.key}.{failure.severity}" for failure in options]
-        return options[labels.index(pick_one(self.key, name, labels))]
+        chosen = options[labels.index(pick_one(self.key, name, labels))]
+        if self._is_authored:
+            return chosen
+        return replace(chosen, longer=pick_one(self.key, f"length.{chosen.key}", ("longer", "shorter")) == "longer")
 
     def _offered(self, level: str) -> list[PlannedFailure]:
         """Give what can fail at a level: what the phrasings hold, or every mechanism where a model writes."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
+from synth.content.people import PEOPLE, Biography, People, read_people
 from synth.content.personas import Profile, Relationship, profiles, read_profile, read_relationship
 from synth.content.phrasings import FOLDER, Phrasing, read_phrasing
 from synth.content.prompts import FRAMES
 from synth.content.scenarios import Family, families, read_family
 from synth.content.shelves import Shelves
+from synth.content.thinking import read_arcs
 from synth.errors import RecipeError, nearest
 from synth.recipe import Recipe, Splits
 
@@ -26,6 +28,8 @@ class Inventory:
     profiles: Mapping[str, tuple[Profile, ...]]
     relationships: Mapping[str, Relationship]
     phrasings: Mapping[tuple[str, str], Phrasing]
+    people: Mapping[str, People] = field(default_factory=dict)
+    arcs: tuple[str, ...] = ()
 
     def pins(self) -> dict[str, str]:
         """Give the digest of every content file that decides a cell or its words."""
@@ -34,7 +38,13 @@ class Inventory:
         names += [f"personas/relationships/{name}.yaml" for name in self.relationships]
         names += [f"{FRAMES}/{language}.yaml" for language in self.recipe.languages]
         names += [f"{FOLDER}/{language}/{family}.yaml" for language, family in self.phrasings]
+        names += [f"{PEOPLE}/{profile}.yaml" for profile in self.people]
         return {name: self.shelves.file(name).digest for name in sorted(names)}
+
+    def lives_of(self, profile: str, gender: str, roles: Collection[str]) -> list[Biography]:
+        """Give who of a profile could be in every one of these roles; nobody where its people are not written yet."""
+        known = self.people[profile].people if profile in self.people else ()
+        return [person for person in known if person.gender == gender and not set(roles) & set(person.not_as)]
 
     def profile(self, name: str) -> Profile:
         """Give a profile by name."""
@@ -62,7 +72,18 @@ def take_stock(
     }
     for language in recipe.languages:
         shelves.file(f"{FRAMES}/{language}.yaml")
-    return Inventory(recipe, shelves, chosen, groups, relationships, phrasings)
+    return Inventory(recipe, shelves, chosen, groups, relationships, phrasings, *_written(recipe, shelves, groups))
+
+
+def _written(
+    recipe: Recipe, shelves: Shelves, groups: Mapping[str, tuple[Profile, ...]]
+) -> tuple[dict[str, People], tuple[str, ...]]:
+    """Give what only a model that writes is told: the people of each profile, and the arcs of several turns."""
+    if recipe.models.writer == OFFLINE:
+        return {}, ()
+    names = [profile.profile for group in groups.values() for profile in group]
+    people = {name: read_people(shelves, name) for name in names if shelves.has(f"{PEOPLE}/{name}.yaml")}
+    return people, tuple(read_arcs(shelves).arcs)
 
 
 def _families(recipe: Recipe, shelves: Shelves) -> list[str]:

@@ -17,7 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import nearest
 from synth.models.base import Contract
-from synth.records.labels import Act, Cue, Emotion, Explicitness, Goal, Regulation
+from synth.records.labels import Act, Cue, Emotion, Explicitness, Goal, PowerForm, Regulation
 
 _LONGEST: Final = 20_000
 
@@ -69,10 +69,10 @@ class Spoken(_Answered):
 
 
 class SceneAnswer(_Answered):
-    """One form of an event, written."""
+    """One form of an event, written; `request` is what an editor is asked to do with it, empty where somebody replies."""
 
     setting: str = Field(max_length=_LONGEST)
-    request: SkipJsonSchema[str] = Field(default="", max_length=_LONGEST)
+    request: str = Field(default="", max_length=_LONGEST)
     turns: tuple[SceneTurn, ...] = Field(min_length=1, max_length=9)
     address: SkipJsonSchema[Spoken | None] = None
 
@@ -92,6 +92,12 @@ class ReplyAnswer(_Answered):
     acts: SkipJsonSchema[tuple[Act, ...]] = ()
 
 
+class ReasonedAnswer(ReplyAnswer):
+    """A reply, and what was thought in a frame before it."""
+
+    reasoning: str = Field(min_length=1, max_length=_LONGEST)
+
+
 class ContrastAnswer(_Answered):
     """The beats that a failure replaces, and what it claims to keep."""
 
@@ -106,6 +112,7 @@ CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "shown": ("0", "1", "2", "3"),
     "regulation": tuple(map(str, Regulation)),
     "explicitness": tuple(map(str, Explicitness)),
+    "power_form": tuple(map(str, PowerForm)),
 }
 """What an annotator may say of each field; anything else is no label, however well it is meant."""
 
@@ -113,7 +120,7 @@ CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
 class LabelAnswer(_Answered):
     """One blind label out of its field's closed list, with the words that show it."""
 
-    field: Literal["goal", "emotion", "felt", "shown", "regulation", "explicitness"]
+    field: Literal["goal", "emotion", "felt", "shown", "regulation", "explicitness", "power_form"]
     value: str
     share: float = Field(default=1.0, ge=0, le=1)
     quote: str = ""
@@ -135,6 +142,34 @@ class LabelsAnswer(_Answered):
     """Every field that the annotator could tell."""
 
     labels: tuple[LabelAnswer, ...] = Field(max_length=32)
+
+
+class JudgedClaim(_Answered):
+    """How far one claim about a scene can be taken from it, with the words that decide."""
+
+    id: int
+    answer: Literal["clearly", "plausibly", "hardly", "no"]
+    quote: str = ""
+
+
+class ClaimsAnswer(_Answered):
+    """Every claim, judged."""
+
+    claims: tuple[JudgedClaim, ...] = Field(min_length=1, max_length=32)
+
+
+class JudgedProbe(_Answered):
+    """Whether a text still supports one thing, with the words that decide."""
+
+    id: str
+    answer: Literal["yes", "weaker", "no"]
+    quote: str = ""
+
+
+class ProbesAnswer(_Answered):
+    """Every probe, answered."""
+
+    probes: tuple[JudgedProbe, ...] = Field(min_length=1, max_length=32)
 
 
 _KEPT: Final = frozenset({"additionalProperties", "anyOf", "const", "enum", "items", "properties", "type"})
@@ -168,7 +203,10 @@ def _contract(name: str, version: int, answer: type[BaseModel]) -> Contract:
 
 
 EVENT: Final = _contract("event", 1, EventAnswer)
-SCENE: Final = _contract("scene", 1, SceneAnswer)
+SCENE: Final = _contract("scene", 2, SceneAnswer)
 REPLY: Final = _contract("reply", 1, ReplyAnswer)
+REASONED: Final = _contract("reasoned", 1, ReasonedAnswer)
 CONTRAST: Final = _contract("contrast", 1, ContrastAnswer)
-LABELS: Final = _contract("labels", 2, LabelsAnswer)
+LABELS: Final = _contract("labels", 3, LabelsAnswer)
+VERIFY: Final = _contract("verify", 1, ClaimsAnswer)
+JUDGE: Final = _contract("judge", 1, ProbesAnswer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from synth.ask import Parsed
 from synth.content.scenarios import Family
@@ -22,7 +22,9 @@ async def spoil_reply(
     beats: Mapping[str, str],
     failure: PlannedFailure,
     partition: str,
+    joiner: str = " ",
+    again: Sequence[str] = (),
 ) -> Parsed[ContrastAnswer]:
-    """Give the beats that a failure replaces; what it does not name stays word for word."""
-    brief = briefs.of_contrast(event, cell, family, answer, scene, beats, failure)
-    return await desk.ask("writer", brief, CONTRAST, ContrastAnswer, partition=partition)
+    """Give the beats that a failure replaces; what it does not name stays word for word. `again` names what an earlier try got wrong."""
+    brief = briefs.of_contrast(event, cell, family, answer, scene, beats, failure, joiner, again)
+    return await desk.ask("writer", brief, CONTRAST, ContrastAnswer, partition=partition, draw=int(bool(again)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from synth.ask import Parsed
 from synth.content.scenarios import Family
 from synth.programs import briefs
-from synth.programs.contracts import REPLY, EventAnswer, ReplyAnswer, SceneAnswer
+from synth.programs.contracts import REASONED, REPLY, EventAnswer, ReasonedAnswer, ReplyAnswer, SceneAnswer
 from synth.programs.questions import Desk
 from synth.records.cells import Cell, Event
 
@@ -20,7 +22,22 @@ async def write_reply(
     partition: str,
     *,
     style: str = "faithful",
+    reasoning: str = "",
+    again: Sequence[str] = (),
 ) -> Parsed[ReplyAnswer]:
-    """Give a reply in beats; style is faithful or alternative."""
-    brief = briefs.of_reply(event, cell, family, answer, scene, style)
-    return await desk.ask("writer", brief, REPLY, ReplyAnswer, partition=partition)
+    """Give a reply in beats; style is faithful or alternative.
+
+    `reasoning` names a frame in which to think first (cbt, dbt, pct, rt, ebg); `again` names what an earlier try got wrong.
+    """
+    brief = briefs.of_reply(event, cell, family, answer, scene, style, reasoning=reasoning, again=again)
+    contract, answered = (REASONED, ReasonedAnswer) if reasoning else (REPLY, ReplyAnswer)
+    return await desk.ask(
+        "writer",
+        brief,
+        contract,
+        answered,
+        partition=partition,
+        shows=("levels",),
+        frame=reasoning,
+        draw=int(bool(again)),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from synth.ask import Parsed
 from synth.content.scenarios import Family
 from synth.programs import briefs
@@ -18,7 +20,10 @@ async def vary_scene(
     answer: EventAnswer,
     base: tuple[Cell, SceneAnswer],
     partition: str,
+    again: Sequence[str] = (),
 ) -> Parsed[SceneAnswer]:
-    """Give the scene of another form, edited from the base form's."""
-    brief = briefs.of_vary(event, cell, family, answer, *base)
-    return await desk.ask("writer", brief, SCENE, SceneAnswer, partition=partition)
+    """Give the scene of another form, edited from the base form's; `again` names what an earlier try got wrong."""
+    brief = briefs.of_vary(event, cell, family, answer, *base, desk.definitions(), again)
+    return await desk.ask(
+        "writer", brief, SCENE, SceneAnswer, partition=partition, shows=("cues",), draw=int(bool(again))
+    )

@@ -42,8 +42,8 @@ from synth.records.labels import (
     Valence,
 )
 
-SCHEMA_VERSION: Final = "1.0"
-"""major.minor: a minor adds nullable columns or labels and readers up-cast; a major means a new build folder."""
+SCHEMA_VERSION: Final = "1.1"
+"""1.1 added `failed_checks`. major.minor: a minor adds nullable columns or labels and readers up-cast; a major means a new build folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +201,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedCheck:
+    """A rule that an answer broke, whether or not it was mended by asking again.
+
+    `about` as in `Call`; `draw` 0 is the first asking; `check` is a name of `synth.line.checks`.
+    """
+
+    about: str
+    draw: int
+    check: str
+    says: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class FormDifference:
     """What one edit changed between the first form of an event and this one (of the first turn's text)."""
 
@@ -283,6 +296,7 @@ class Scenario:
     norms: tuple[Norm, ...]
     turns: tuple[Turn, ...]
     calls: tuple[Call, ...]
+    failed_checks: tuple[FailedCheck, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +332,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One label that one annotator gave; every label ever given is kept."""
+    """One label that somebody gave; every label ever given is kept. A gold label that a blind reader could not tell is a row without a value.
+
+    `view` says what it was given from. scene: blind, and `share` is the share of readers who would give this label. sighted: `value` was claimed to be there,
+    and `share` is how far it is (1 clearly, 2/3 plausibly, 1/3 hardly, 0 no); of a probe, `value` is the answer itself.
+    """
 
     target_id: str
     field: str

@@ -42,9 +42,12 @@ def test_show_prints_the_file_as_it_is(invoke, noun, name, file):
 
 def test_show_says_what_there_is(invoke):
     assert "did you mean 'default'?" in invoke("filters", "show", "defalt").stderr
-    several = invoke("templates", "show", "file_lost_again")
+    several = invoke("templates", "show", "ja")
     assert several.exit_code == 2
-    assert "phrasings/ja/file_lost_again" in several.stderr
+    assert "frames/ja" in several.stderr
+    # of one name in several depths the outermost is meant
+    assert "family: file_lost_again" in invoke("templates", "show", "file_lost_again").stdout
+    assert "role: writer" in invoke("templates", "show", "write").stdout
 
 
 def test_our_personas_are_sound(invoke):

@@ -56,7 +56,8 @@ def test_a_language_without_a_page_of_its_own_reads_the_english_one():
 
 def test_an_annotator_is_told_what_the_labels_mean():
     found = read_definitions(Shelves())
-    inputs = {name: found.said(name) for name in ("goals", "emotions", "regulations", "explicitness", "levels")}
+    names = ("goals", "emotions", "regulations", "explicitness", "powers", "levels")
+    inputs = {name: found.said(name) for name in names}
     text = read_prompt(Shelves(), "annotate").fill(inputs, {})
     for name in inputs:
         assert all(f"- {label}: {says}\n" in text for label, says in found.said(name))

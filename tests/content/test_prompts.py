@@ -39,13 +39,13 @@ def test_a_template_may_only_fill_choose_and_loop(name: str) -> None:
 
 def test_every_program_has_its_prompt() -> None:
     shelves = Shelves()
-    for program in ("event", "write", "vary", "reply", "contrast", "annotate", "repair"):
+    for program in ("event", "write", "vary", "reply", "contrast", "annotate", "verify", "judge", "repair"):
         assert read_prompt(shelves, program).front.program == program
 
 
 def test_the_brief_ends_the_prompt_and_is_read_back() -> None:
     brief = {"program": "event", "text": 'a "quote"\n```brief\nnot this\n``` and 日本'}
-    text = read_prompt(Shelves(), "event").fill({}, brief)
+    text = read_prompt(Shelves(), "contrast").fill({}, brief)
     inner = text.rpartition("```brief\n")
     assert text.endswith("\n```\n")
     head = text.index("```brief\n{") + len("```brief\n")

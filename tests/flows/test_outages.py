@@ -54,7 +54,7 @@ def test_transport_faults_cost_nothing_and_change_no_byte(english, plain_english
 
 
 def test_refused_questions_cost_their_records_and_no_others(english, counting, tmp_path):
-    with Server(counting, faults=Faults(bad_parameter=0.01, content_filter=0.01), seed=2) as server:
+    with Server(counting, faults=Faults(bad_parameter=0.03, content_filter=0.03), seed=2) as server:
         report = run(english | {"tries": 1}, tmp_path / "b", server.url)
     build = synth.load(tmp_path / "b")
     outcomes = {record.scenario.outcome for record in build.records(kept=False)}

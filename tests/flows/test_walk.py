@@ -13,7 +13,7 @@ from synth.ask import PendingError
 from synth.building.walk import OpenPartition, Stop, Walk
 from synth.errors import AuthFailed, IncompleteError, Transient
 from synth.events import EventParked
-from synth.line.stages import Lived
+from synth.line.line import Lived
 from synth.planning.casting import Slot
 from synth.planning.events import make_events
 from synth.planning.inventory import take_stock
@@ -22,6 +22,11 @@ from synth.planning.strata import strata_of
 from synth.recipe import Recipe, open_shelves
 
 EVENTS = 12
+
+
+async def alive(line, event, partition):
+    """Live an event as a line of these tests does."""
+    return await line.live(event, partition)
 
 
 class Failing:
@@ -58,7 +63,7 @@ def walk(events, tmp_path):
     def run(error):
         line, stop, told = Failing(error), Stop(), []
         partition = OpenPartition(PlannedPartition("p-en-r0001-b00000", "en", 0, EVENTS, 3 * EVENTS), events)
-        made = Walk(tmp_path, {"en": line}, stop=stop, listener=told.append, calls=lambda: 0, window=3)
+        made = Walk(tmp_path, {"en": line}, stop=stop, listener=told.append, calls=lambda: 0, window=3, lives=alive)
         try:
             asyncio.run(made.run(iter([partition])))
         finally:
@@ -104,7 +109,9 @@ def test_no_error_of_a_walk_is_lost(events, tmp_path):
     async def run():
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: lost.append(context["message"]))
         partition = OpenPartition(PlannedPartition("p-en-r0001-b00000", "en", 0, EVENTS, 3 * EVENTS), events)
-        walk = Walk(tmp_path, {"en": Refusing()}, stop=stop, listener=told.append, calls=lambda: 0, window=8)
+        walk = Walk(
+            tmp_path, {"en": Refusing()}, stop=stop, listener=told.append, calls=lambda: 0, window=8, lives=alive
+        )
         with pytest.raises(AuthFailed, match="no key"):
             await walk.run(iter([partition]))
         gc.collect()

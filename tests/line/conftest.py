@@ -13,7 +13,8 @@ import synth
 from synth.ask import Asker, Role
 from synth.building.lines import open_line, open_recipe_suite, seat
 from synth.content.shelves import Shelves
-from synth.models.base import Parameters, identity_of
+from synth.line import stages
+from synth.models.base import Endpoint, Parameters, identity_of
 from synth.offline.embedded import OfflineModel, find_brief
 from synth.offline.serve import Server
 from synth.planning.casting import Slot
@@ -61,29 +62,53 @@ def scripted():
     return Scripted
 
 
+MINE = {"writer": "mine/writer", "annotators": ["mine/first", "other/second"]}
+"""Models of names of their own, so that their rows count as a model's: a test lets the embedded model play them."""
+
+
+def planned(ordinals=1, levels=(), **settings):
+    """Give the inventory of a recipe's settings and events: ordinals x strata, of some levels only where they are named."""
+    recipe = Recipe.of({"languages": ["en"], "quota": {"records": 1}} | settings)
+    inventory = take_stock(recipe, open_shelves(recipe, Path()))
+    strata = strata_of(inventory)
+    slots = [
+        Slot(n, o, 0, every_form(inventory, s))
+        for o in range(ordinals)
+        for n, s in enumerate(strata)
+        if not levels or s.get("felt_affect") in levels
+    ]
+    return inventory, make_events(inventory, strata, slots)
+
+
 @pytest.fixture(scope="session")
 def live():
-    """A function that lives events with a model: ordinals x strata of a recipe's settings."""
+    """A function that lives events with a model in every role: ordinals x strata of a recipe's settings."""
 
-    def run(model, ordinals=1, **settings):
-        recipe = Recipe.of({"languages": ["en"], "quota": {"records": 1}} | settings)
-        inventory = take_stock(recipe, open_shelves(recipe, Path()))
-        strata = strata_of(inventory)
-        slots = [Slot(n, o, 0, every_form(inventory, s)) for o in range(ordinals) for n, s in enumerate(strata)]
-        events = make_events(inventory, strata, slots)
-        seats = [seat(role, language) for role in recipe.models.roles() for language in recipe.languages]
+    def run(model, ordinals=1, levels=(), at_once=False, **settings):
+        inventory, events = planned(ordinals, levels, **settings)
+        models = inventory.recipe.models.roles()
+        seats = [seat(role, language) for role in models for language in inventory.recipe.languages]
         roles = {name: Role(model, identity_of("offline", {}), Parameters()) for name in seats}
         asker, suite = Asker(roles), open_recipe_suite(inventory)
+        aliases = {name.partition("/")[0] for name in models.values()} - {"offline"}
+        endpoints = {alias: Endpoint(alias, "http://127.0.0.1:9/v1", "", None, family=alias) for alias in aliases}
+        lines = {
+            language: replace(open_line(inventory, language, asker, suite, endpoints), at_once=at_once)
+            for language in inventory.recipe.languages
+        }
 
         async def all_of_them():
-            return [
-                await open_line(inventory, event.language, asker, suite, {}).live(event, "p-en-r0001-b00000")
-                for event in events
-            ]
+            return [await stages.live(lines[event.language], event, "p-r0001-b00000") for event in events]
 
         return events, asyncio.run(all_of_them())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def mine():
+    """The `models` of a recipe in which everybody is a model and nobody the embedded one."""
+    return MINE
 
 
 @pytest.fixture

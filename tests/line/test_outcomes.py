@@ -16,9 +16,20 @@ SPANISH = (
 )
 
 
+def requoted(turn, text):
+    """Give a turn's facts and cues as quotations of another text, each of words of its own."""
+    words = text.split()
+    words = iter([" ".join(pair) for pair in zip(words[::2], words[1::2], strict=False)])
+    return {
+        name: [one | {"quote": next(words), "nth": 0} for one in turn[name]]
+        for name in ("facts", "cues")
+        if name in turn
+    }
+
+
 def in_spanish(program, brief, answer):
     if program in SCENES:
-        turns = [{"by": turn["by"], "to": turn["to"], "text": SPANISH} for turn in answer["turns"]]
+        turns = [turn | {"text": SPANISH, **requoted(turn, SPANISH)} for turn in answer["turns"]]
         return answer | {"setting": SPANISH, "request": "", "turns": turns}
     return answer
 
@@ -49,8 +60,8 @@ def test_a_quotation_that_is_not_in_the_text_mismatches_and_the_row_is_kept_in_i
     assert {reason for row in found for reason in row.selection.reasons} == {"outcome:mismatched"}
     assert rows(build, kept=True) == []
     assert (build.report.kept, build.report.missing) == (0, 12)
-    # without a first form there is nothing to vary
-    assert model.programs == Counter(event=4, write=12)
+    # without a first form there is nothing to vary; each is asked for once more
+    assert model.programs == Counter(event=4, write=24)
     assert verify(build.folder) == []
 
 
@@ -92,9 +103,14 @@ def test_an_answer_that_is_none_has_its_outcome(scripted, live, answer, outcome,
     scenarios = [row for one in lived for row in one.scenarios]
     assert [row.scenario_id for row in scenarios] == [cell.scenario_id for event in events for cell in event.cells]
     assert {row.outcome for row in scenarios} == {outcome}
-    assert [one.replies + one.annotations for one in lived] == [[]] * len(lived)
+    assert [one.replies for one in lived] == [[]] * len(lived)
+    assert {label.target_id for one in lived for label in one.annotations} == (
+        {row.scenario_id for row in scenarios} if programs == ("reply",) else set()
+    )
     assert all(row.calls for one in lived for row in one.scenarios[:1])
-    assert {"contrast", "annotate"}.isdisjoint(model.programs)
+    assert "contrast" not in model.programs
+    # the scene is read beside its replies, and what was said of it is kept
+    assert bool(model.programs["annotate"]) == (programs == ("reply",))
     calls = [call for row in scenarios for call in row.calls]
     assert sum(model.programs.values()) == len(calls)
 
@@ -155,7 +171,9 @@ def test_a_label_whose_words_are_not_there_stays_without_evidence(scripted, live
     _, lived = live(scripted(misquoted), families=["burial_day_taken_back"])
     labels = [label for one in lived for label in one.annotations]
     assert labels
-    assert {(label.field, label.value, label.evidence) for label in labels} == {("goal", "complain", ())}
+    # the gold labels that it could not tell stand there too, without a value
+    untold = {("emotion", None, ()), ("power_form", None, ())}
+    assert {(label.field, label.value, label.evidence) for label in labels} == {("goal", "complain", ())} | untold
     # whoever is asked as `offline` is a look-up, whatever the answer says of itself
     assert {str(label.annotator_kind) for label in labels} == {"lookup"}
 
@@ -163,14 +181,21 @@ def test_a_label_whose_words_are_not_there_stays_without_evidence(scripted, live
 def test_a_scene_that_a_filter_drops_is_not_paid_any_further(scripted, built):
     model = scripted(in_spanish)
     build = built(model)
-    assert set(model.programs) == {"event", "write", "vary"}
+    assert set(model.programs) == {"event", "write"}
     found = rows(build)
     assert len(found) == 12
     assert all(row.scenario.turns[0].text == SPANISH and row.replies == () for row in found)
     assert {row.scenario.outcome for row in found} == {Outcome.OK}
     assert all(any(reason.startswith("language:") for reason in row.selection.reasons) for row in found)
     assert (build.report.kept, build.report.missing) == (0, 12)
-    assert {call.program for row in found for call in row.scenario.calls} == {"event", "write", "vary"}
+    assert {call.program for row in found for call in row.scenario.calls} == {"event", "write"}
+    # each is asked for once more, by the name of the filter alone; and nothing is made an edit of a scene that does not stand
+    again = [question for question, _ in model.questions if "again" in question]
+    assert (model.programs["write"], len(again)) == (24, 12)
+    assert {tuple(question["again"]) for question in again} == {("language",)}
+    assert {(one.about, one.draw, one.check) for row in found for one in row.scenario.failed_checks} == {
+        ("scene", 0, "language")
+    }
     assert verify(build.folder) == []
 
 

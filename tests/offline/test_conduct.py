@@ -224,14 +224,15 @@ def test_an_empty_key_variable_is_refused(monkeypatch):
 def test_a_dead_server_closes_connections_and_comes_back():
     with Server(Steady(), outage=Outage(3, 0.3)) as server:
         assert [ask(server, str(number))[0] for number in range(2)] == [200, 200]
-        with pytest.raises(http.client.RemoteDisconnected):
+        # an end without an answer; a reset where the system had not read the question by then (RemoteDisconnected is one too)
+        with pytest.raises(ConnectionResetError):
             ask(server, "2")
         tries = 1
         while True:
             try:
                 status = ask(server, "2")[0]
                 break
-            except http.client.RemoteDisconnected:
+            except ConnectionResetError:
                 tries += 1
         told = stats(server)
     assert status == 200
@@ -242,7 +243,7 @@ def test_a_dead_server_closes_connections_and_comes_back():
 def test_an_outage_lasts_by_the_clock_and_not_by_requests():
     with Server(Steady(), outage=Outage(1, 3_600)) as server:
         for number in range(5):
-            with pytest.raises(http.client.RemoteDisconnected):
+            with pytest.raises(ConnectionResetError):
                 ask(server, str(number))
         assert call(server, "GET", "/health")[0] == 200
         assert stats(server)["faults"]["outage"] == 5
@@ -252,7 +253,7 @@ def test_a_reset_begins_an_outage_anew():
     with Server(Steady(), outage=Outage(2, 3_600)) as server:
         for _ in range(2):
             assert ask(server)[0] == 200
-            with pytest.raises(http.client.RemoteDisconnected):
+            with pytest.raises(ConnectionResetError):
                 ask(server)
             call(server, "POST", "/reset")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -15,12 +16,18 @@ from synth.programs.contracts import (
     CLOSED,
     CONTRAST,
     EVENT,
+    JUDGE,
     LABELS,
+    REASONED,
     REPLY,
     SCENE,
+    VERIFY,
+    ClaimsAnswer,
     ContrastAnswer,
     EventAnswer,
     LabelsAnswer,
+    ProbesAnswer,
+    ReasonedAnswer,
     ReplyAnswer,
     SceneAnswer,
     shape,
@@ -28,7 +35,16 @@ from synth.programs.contracts import (
 from synth.records.labels import Cue
 from synth.records.schema import Message
 
-ALL = {EVENT: EventAnswer, SCENE: SceneAnswer, REPLY: ReplyAnswer, CONTRAST: ContrastAnswer, LABELS: LabelsAnswer}
+ALL = {
+    EVENT: EventAnswer,
+    SCENE: SceneAnswer,
+    REPLY: ReplyAnswer,
+    REASONED: ReasonedAnswer,
+    CONTRAST: ContrastAnswer,
+    LABELS: LabelsAnswer,
+    VERIFY: ClaimsAnswer,
+    JUDGE: ProbesAnswer,
+}
 IDENTITY = Identity("m", "local", "")
 
 
@@ -42,8 +58,13 @@ def test_a_key_is_the_same_with_and_without_a_schema(contract):
 
 
 def test_a_key_is_what_it_was_before_there_were_schemas():
+    # the scene's first version, of that time
     request = make_request(
-        IDENTITY, program="write", contract=SCENE, messages=(Message("user", "x"),), parameters=Parameters()
+        IDENTITY,
+        program="write",
+        contract=replace(SCENE, version=1),
+        messages=(Message("user", "x"),),
+        parameters=Parameters(),
     )
     assert request.key == "2f617bad0a56a6a6f22c464011444414"
 
@@ -59,7 +80,7 @@ def test_the_offline_writer_s_own_is_not_asked_of_others():
     assert EVENT.schema is not None
     assert SCENE.schema is not None
     assert list(EVENT.schema()["properties"]) == ["particulars", "facts"]
-    assert list(SCENE.schema()["properties"]) == ["setting", "turns"]
+    assert list(SCENE.schema()["properties"]) == ["setting", "request", "turns"]
     turn = SCENE.schema()["properties"]["turns"]["items"]
     assert turn["required"] == ["by", "to", "text", "facts", "cues"]
     cue = turn["properties"]["cues"]["items"]["properties"]
@@ -129,8 +150,9 @@ def test_references_choices_and_members_named_like_keywords_are_kept():
 def test_no_schema_is_made_before_it_is_asked_for():
     program = (
         "from synth.programs import contracts as c\n"
-        "made = [one.schema.cache_info().currsize for one in (c.EVENT, c.SCENE, c.REPLY, c.CONTRAST, c.LABELS)]\n"
-        "assert made == [0] * 5, made\n"
+        "asked = (c.EVENT, c.SCENE, c.REPLY, c.REASONED, c.CONTRAST, c.LABELS, c.VERIFY, c.JUDGE)\n"
+        "made = [one.schema.cache_info().currsize for one in asked]\n"
+        "assert made == [0] * 8, made\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=contracts.__file__.rsplit("/synth/", 1)[0], check=False)
     assert done.returncode == 0
@@ -146,6 +168,8 @@ def test_no_schema_is_made_before_it_is_asked_for():
         ("emotion", "I'm going to be okay.", False),
         ("emotion", "...", False),
         ("mood", "grief", False),
+        ("power_form", "up", True),
+        ("power_form", "upwards", False),
     ],
 )
 def test_a_label_out_of_no_list_is_no_label(field, value, is_one):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import pytest
 
 from synth.errors import StorageError
 from synth.records import schema
-from synth.records.arrow import rows_of, schema_of, table_of, upcast
-from synth.records.schema import Reply, Scenario
+from synth.records.arrow import logical_hash, rows_of, schema_of, table_of, upcast
+from synth.records.labels import Outcome
+from synth.records.schema import Call, FailedCheck, Reply, Scenario
 from synth.records.shards import encode, read_sidecar, write_bytes
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "replies-1.0-without-later-columns.parquet"
+FOLDER = Path(__file__).parents[1] / "golden"
+SCENARIOS = FOLDER / "scenarios-1.0-without-failed-checks.parquet"
+"""Two scenarios as they were written before the column `failed_checks`, which 1.1 added."""
+GOLDEN = FOLDER / "replies-1.0-without-later-columns.parquet"
 """Two replies as a minor version would have written them that knew neither style, reasoning, kept nor edits.beat."""
 
 
@@ -23,7 +28,7 @@ def test_the_golden_file_of_an_older_minor_is_read(rows: Any, monkeypatch: pytes
     stored = pq.ParquetFile(GOLDEN).schema_arrow
     assert {"style", "reasoning", "kept"}.isdisjoint(stored.names)
     assert "beat" not in [field.name for field in stored.field("edits").type.value_type]
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", "1.1")
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", "1.9")
     table = read_sidecar(GOLDEN, Reply)
     assert table.schema.equals(schema_of(Reply), check_metadata=True)
     faithful, failure = rows_of(table, Reply)
@@ -32,6 +37,29 @@ def test_the_golden_file_of_an_older_minor_is_read(rows: Any, monkeypatch: pytes
     assert failure.style is None
     assert [(edit.start, edit.end, edit.beat) for edit in failure.edits] == [(3, 11, None), (30, 33, None)]
     assert encode(table) == encode(table_of([faithful, failure], Reply))
+
+
+def test_scenarios_from_before_their_failed_checks_were_kept_have_none(rows: Any) -> None:
+    stored = pq.ParquetFile(SCENARIOS).schema_arrow
+    assert stored.metadata[b"schema_version"] == b"1.0"
+    assert set(schema_of(Scenario).names) - set(stored.names) == {"failed_checks"}
+    table = read_sidecar(SCENARIOS, Scenario)
+    assert table.schema.equals(schema_of(Scenario), check_metadata=True)
+    assert table.column("failed_checks").to_pylist() == [[], []]
+    written = Call("0" * 32, "write", "scene", 0, "m", Outcome.OK, 3, 5)
+    ill = schema.Crisis(schema.CrisisKind.MEDICAL, 1)
+    assert rows_of(table, Scenario) == [
+        rows.scenario("e1.up", calls=(written,)),
+        rows.scenario("e1.down", crisis=ill),
+    ]
+
+
+def test_a_row_without_failed_checks_has_the_hash_that_it_had(rows: Any) -> None:
+    plain = rows.scenario("a")
+    assert logical_hash(plain) == logical_hash(replace(plain, failed_checks=()))
+    assert logical_hash(plain) != logical_hash(
+        replace(plain, failed_checks=(FailedCheck("scene", 0, "facts", "not said: day"),))
+    )
 
 
 def test_a_struct_that_is_null_stays_null_when_it_grows(rows: Any) -> None:
