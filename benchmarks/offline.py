@@ -38,7 +38,7 @@ def clocked(spent: Counter[str], stage: str, work: Callable[..., Any]) -> Callab
 
 
 def clocked_line(spent: Counter[str], live: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `Line.live` with its CPU time added; with one process no two events live at a time."""
+    """Give `stages.live` with its CPU time added; with one process no two events live at a time."""
 
     async def run(*arguments: Any) -> Any:
         start = time.process_time()
@@ -53,7 +53,7 @@ def clocked_line(spent: Counter[str], live: Callable[..., Any]) -> Callable[...,
 def clock_stages() -> Counter[str]:
     """Put clocks on the stages of a build in this process; give what they show."""
     from synth.building import calling, running, walk
-    from synth.line import stages
+    from synth.line import scenes, stages
 
     spent: Counter[str] = Counter()
     watched = [
@@ -61,6 +61,7 @@ def clock_stages() -> Counter[str]:
         (calling, "open_crew", "content"),
         (running, "plan_next", "plan"),
         (running, "open_partition", "plan"),
+        (scenes, "run_stage", "filters"),
         (stages, "run_stage", "filters"),
         (walk, "seal_partition", "seal"),
         (running, "take_standing", "close"),
@@ -68,7 +69,9 @@ def clock_stages() -> Counter[str]:
     ]
     for module, name, stage in watched:
         setattr(module, name, clocked(spent, stage, getattr(module, name)))
-    stages.Line.live = clocked_line(spent, stages.Line.live)  # type: ignore[method-assign]
+    kept = walk.Walk.__init__.__kwdefaults__
+    assert kept is not None
+    kept["lives"] = clocked_line(spent, kept["lives"])
     return spent
 
 

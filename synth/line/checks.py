@@ -156,6 +156,8 @@ def _swapped(quoted: Mapping[str, str], told: EventAnswer) -> Iterator[Failed]:
     """Yield the facts that are quoted by the words of another."""
     for name, words in quoted.items():
         own = _said_in(words, told.facts.get(name, ""))
+        if own >= 1 - _OTHER_FACT:
+            continue  # no other can be nearer by so much
         for other in told.facts:
             if other != name and _said_in(words, told.facts.get(other, "")) - own > _OTHER_FACT:
                 yield Failed("facts", f"{name} is quoted by the words of {other}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from synth.content.lexicons import Lexicon
@@ -53,7 +55,15 @@ MOST_ADDED: Final = 0.60
 _SWAPPED: Final = 0.15  # two authored beats are mutually closer to each other's old text by .083 at most
 
 
-def check_contrast(
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a contrast answer comes to: the checks that it fails, and the aspects of its parent that it keeps, sorted."""
+
+    failed: list[Failed]
+    kept: tuple[str, ...]
+
+
+def examine_contrast(
     parent: Mapping[str, str],
     replaced: Mapping[str, str],
     claimed_kept: Collection[str],
@@ -61,8 +71,8 @@ def check_contrast(
     failure: PlannedFailure,
     joiner: str,
     lexicon: Lexicon | None,
-) -> list[Failed]:
-    """Give every check that the answer of the contrast program fails: `beats`, `edits`, `length`, `kept`.
+) -> Examined:
+    """Give what the answer of the contrast program fails (`beats`, `edits`, `length`, `kept`), and what it keeps.
 
     Args:
         parent: The faithful reply's beats in order, in NFC.
@@ -71,59 +81,40 @@ def check_contrast(
         family: Whose beats they are, and what each carries.
         failure: What was asked for.
         joiner: What stands between two beats.
-        lexicon: The language's; without one, or without its lists of deixis, no claim of deixis is contradicted.
+        lexicon: The language's; without one, or without its lists of deixis, deixis is what is claimed.
 
-    `kept` is decided from the text where it can be: an aspect is kept where no beat that carries it was touched, claimed or not; `address`
-    is given up where one was. `affect`, `facts` and `duty` in beats that were said anew are kept if they are claimed.
+    What is kept is decided by the text where it can be, and by the claim where only a reader could tell: an aspect is kept where no beat that carries
+    it was touched, claimed or not; `address` is given up where one was; deixis is what the lexicon finds. `affect`, `facts` and `duty` in beats that
+    were said anew are kept if they are claimed. What the failure was asked to give up (`SPOILT`) and what no beat of the family carries is not kept.
     """
     known = {name: text for name, text in replaced.items() if name in parent and text}
     new = {**parent, **known}
     touched = frozenset(name for name in parent if new[name] != parent[name])
-    return [
+    pointing = _pointing(join_beats(parent, joiner), join_beats(new, joiner), lexicon)
+    lost = dict(_contradicted(touched, family, pointing))
+    failed = [
         *_beats_failed(parent, replaced),
         *_edits_failed(parent, new, touched, family, failure, joiner),
         *_length_failed(parent, new, joiner),
-        *_kept_failed(parent, new, touched, claimed_kept, family, failure, joiner, lexicon),
+        *_kept_failed(touched, claimed_kept, family, failure, lost),
     ]
+    return Examined(failed, _kept(touched, claimed_kept, family, failure, lost, pointing))
 
 
-def kept_of(
-    parent: Mapping[str, str],
-    replaced: Mapping[str, str],
+def _kept(
+    touched: Collection[str],
     claimed_kept: Collection[str],
     family: Family,
     failure: PlannedFailure,
-    joiner: str,
-    lexicon: Lexicon | None,
+    lost: Mapping[str, str],
+    pointing: Pointing | None,
 ) -> tuple[str, ...]:
-    """Give the aspects that a failure keeps, sorted: by the text where it decides, and by the claim where only a reader could tell.
-
-    What is carried by beats that were left alone is kept, claimed or not; what the text gives up is not, nor what the failure was asked to give
-    up (`SPOILT`), nor what no beat of the family carries. Deixis is decided by the lexicon, where there is one with both of its lists.
-    """
-    new = {**parent, **{name: text for name, text in replaced.items() if name in parent}}
-    touched = frozenset(name for name in parent if new[name] != parent[name])
     carried = {aspect: frozenset(family.beats_that_carry(aspect)) for aspect in ASPECTS}
-    claimed = {aspect for aspect in claimed_kept if carried.get(aspect)}
-    untouched = {aspect for aspect, by in carried.items() if by and touched.isdisjoint(by)}
-    pointing = {"deixis"} if _points(parent, new, claimed_kept, joiner, lexicon) else set()
-    lost = dict(_contradicted(parent, new, touched, family, joiner, lexicon))
-    return tuple(sorted((claimed | untouched | pointing) - set(lost) - {_spoilt(failure)}))
-
-
-def _points(
-    parent: Mapping[str, str],
-    new: Mapping[str, str],
-    claimed: Collection[str],
-    joiner: str,
-    lexicon: Lexicon | None,
-) -> bool:
-    """Say whether a failure points at who speaks and who is addressed as its parent does; by its claim where no list of words can tell."""
-    if lexicon is None or not (lexicon.first and lexicon.second):
-        return "deixis" in claimed
-    before = join_beats(parent, joiner)
-    pointed = lexicon.first_person(before) and lexicon.second_person(before)
-    return pointed and not _person_lost(before, join_beats(new, joiner), lexicon)
+    found = {aspect for aspect in claimed_kept if carried.get(aspect)}
+    found |= {aspect for aspect, by in carried.items() if by and by.isdisjoint(touched)}
+    if ("deixis" in claimed_kept) if pointing is None or not pointing.listed else pointing.kept:
+        found.add("deixis")
+    return tuple(sorted(found - set(lost) - {_spoilt(failure)}))
 
 
 def apply_edits(parent: str, reply: str, edits: Sequence[Edit]) -> str:
@@ -175,6 +166,7 @@ def _alike(one: str, other: str) -> float:
     return len(left & right) / max(1, len(left | right))
 
 
+@lru_cache(maxsize=4096)
 def _trigrams(text: str) -> frozenset[str]:
     framed = f" {text.casefold()} "
     return frozenset(framed[at : at + 3] for at in range(len(framed) - 2))
@@ -235,16 +227,12 @@ def _least(before: int) -> int:
 
 
 def _kept_failed(
-    parent: Mapping[str, str],
-    new: Mapping[str, str],
     touched: Collection[str],
     claimed: Collection[str],
     family: Family,
     failure: PlannedFailure,
-    joiner: str,
-    lexicon: Lexicon | None,
+    lost: Mapping[str, str],
 ) -> Iterator[Failed]:
-    lost = dict(_contradicted(parent, new, touched, family, joiner, lexicon))
     invariants = INVARIANTS.get(failure.mechanism, frozenset())
     for aspect in sorted(invariants):
         carried_by = set(family.beats_that_carry(aspect)) & set(touched)
@@ -259,26 +247,32 @@ def _kept_failed(
         yield Failed("kept", f"claims to keep {aspect}, and {lost[aspect]}")
 
 
-def _contradicted(
-    parent: Mapping[str, str],
-    new: Mapping[str, str],
-    touched: Collection[str],
-    family: Family,
-    joiner: str,
-    lexicon: Lexicon | None,
-) -> Iterator[tuple[str, str]]:
+def _contradicted(touched: Collection[str], family: Family, pointing: Pointing | None) -> Iterator[tuple[str, str]]:
     """Yield the aspects that the text gives up, each with what shows it."""
     carrying = [name for name in family.beats_that_carry("address") if name in touched]
     if carrying:
         yield "address", f"{', '.join(carrying)}, which carries it, is changed"
-    if lexicon is not None and (person := _person_lost(join_beats(parent, joiner), join_beats(new, joiner), lexicon)):
-        yield "deixis", f"no word of the {person} person is left"
+    if pointing is not None and pointing.lost:
+        yield "deixis", f"no word of the {pointing.lost} person is left"
 
 
-def _person_lost(before: str, after: str, lexicon: Lexicon) -> str | None:
-    """Give the person whom the parent points at and the failure does not; a list that is empty finds nobody in either."""
-    if lexicon.first_person(before) and not lexicon.first_person(after):
-        return "first"
-    if lexicon.second_person(before) and not lexicon.second_person(after):
-        return "second"
-    return None
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Whom a parent and its failure point at by words of the lexicon; `listed` where it has both of its lists.
+
+    `lost` is the person whom the parent points at and the failure does not; `kept` says that both persons are pointed at, in both.
+    """
+
+    listed: bool
+    lost: str
+    kept: bool
+
+
+def _pointing(before: str, after: str, lexicon: Lexicon | None) -> Pointing | None:
+    """Give whom two texts point at; a list that is empty finds nobody in either."""
+    if lexicon is None:
+        return None
+    first, second = lexicon.first_person(before), lexicon.second_person(before)
+    lost = "first" if first and not lexicon.first_person(after) else ""
+    lost = lost or ("second" if second and not lexicon.second_person(after) else "")
+    return Pointing(bool(lexicon.first and lexicon.second), lost, first and second and not lost)

@@ -9,7 +9,7 @@ from typing import Any
 from synth.line.asking import ask_well
 from synth.line.assemble import Told
 from synth.line.checks import Failed, check_reply
-from synth.line.contrasts import check_contrast, kept_of
+from synth.line.contrasts import examine_contrast
 from synth.line.evidence import edits_between, join_beats, normal
 from synth.line.line import Asked, Line
 from synth.line.together import together
@@ -77,10 +77,12 @@ async def _failure(
     line: Line, asked: Asked, failure: PlannedFailure, faithful: Reply, beats: Mapping[str, str], partition: str
 ) -> Replied:
     _, _, cell, family, _, _ = asked
-    lexicon = line.resources.lexicon
+    lexicon, kept = line.resources.lexicon, list[str]()
 
     def check(answer: ContrastAnswer) -> list[Failed]:
-        return check_contrast(beats, _beats(answer), answer.kept, family, failure, line.joiner, lexicon)
+        found = examine_contrast(beats, _beats(answer), answer.kept, family, failure, line.joiner, lexicon)
+        kept[:] = found.kept
+        return found.failed
 
     made = await ask_well(
         lambda again: spoil_reply(*asked, beats, failure, partition, line.joiner, again),
@@ -89,8 +91,8 @@ async def _failure(
     )
     if made.value is None:
         return Replied(made.outcome, (), made.calls, made.failed)
-    kept = kept_of(beats, _beats(made.value), made.value.kept, family, failure, line.joiner, lexicon)
-    reply = _failed_reply(cell, failure, faithful, beats, {**beats, **_beats(made.value)}, line.joiner, kept)
+    spoiled = {**beats, **_beats(made.value)}
+    reply = _failed_reply(cell, failure, faithful, beats, spoiled, line.joiner, tuple(kept))
     return Replied(made.outcome, (reply,), made.calls, made.failed)
 
 

@@ -164,14 +164,16 @@ async def _scene(
     def check(scene: SceneAnswer) -> list[Failed]:
         return check_scene(scene, cell, family, answer, line.resources.lexicon, base)
 
+    def stage(made: Checked[SceneAnswer]) -> Staged:
+        calls = (shared.calls if shared else ()) + made.calls
+        failed = (shared.failed if shared else ()) + made.failed
+        return _staged(line, event, cell, Told(made.outcome, calls, answer, made.value, base, failed))
+
     made = await ask_well(ask, check, "scene")
-    if made.value is not None and not made.failed:
-        staged = _staged(line, event, cell, Told(Outcome.OK, (), answer, made.value, base))
-        if names := _mended_by_asking(staged):
-            made = await _again(made, ask, check, names)
-    calls = (shared.calls if shared else ()) + made.calls
-    failed = (shared.failed if shared else ()) + made.failed
-    return _staged(line, event, cell, Told(made.outcome, calls, answer, made.value, base, failed))
+    staged = stage(made)
+    if made.value is None or made.failed or not (found := _mended_by_asking(staged)):
+        return staged
+    return stage(await _again(made, ask, check, found))
 
 
 def _mended_by_asking(staged: Staged) -> list[Failed]:

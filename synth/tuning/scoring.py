@@ -14,7 +14,7 @@ from synth.ask import Parsed
 from synth.content.lexicons import Lexicon
 from synth.content.shelves import Shelves
 from synth.line.checks import Failed, check_event, check_reply, check_scene
-from synth.line.contrasts import check_contrast
+from synth.line.contrasts import examine_contrast
 from synth.line.evidence import join_beats, normal
 from synth.models.base import Contract
 from synth.programs.contracts import ContrastAnswer, EventAnswer, ProbesAnswer, ReplyAnswer, SceneAnswer
@@ -221,9 +221,9 @@ async def _score_contrast(asked: Asked, before: Before) -> tuple[Score, str]:
     if answer is None:
         return unanswered(str(spoiled.outcome), asked.calls), ""
     replaced = {beat.beat: normal(beat.text) for beat in answer.beats}
-    failed = check_contrast(
+    failed = examine_contrast(
         before.beats, replaced, answer.kept, case.family, case.failure, joiner, asked.tongue.lexicon
-    )
+    ).failed
     text = join_beats({**before.beats, **{n: t for n, t in replaced.items() if n in before.beats}}, joiner)
     answers = await _judged(asked, before, text)
     spoilt = spoilt_probe(case.failure)

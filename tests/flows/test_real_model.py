@@ -149,12 +149,6 @@ class Relay:
         contract = Contract(brief["program"], 1, (lambda: wanted) if wanted else None)
         return self.small.answer(replace(request, messages=shown, contract=contract))
 
-    async def attempt(self, request):
-        return self.answer(request)
-
-    async def close(self):
-        return None
-
 
 # -- the builds
 
@@ -170,32 +164,24 @@ class Relayed:
     shown: int = SHOWN
 
 
+def playing(*programs):
+    return lambda brief: named(brief) in programs
+
+
+def writing(brief):
+    """Say whether a brief is for an edit, or for the first form of an event: of the other forms one has to stand, so that there is something to edit."""
+    return named(brief) == "vary" or (named(brief) == "write" and brief["form"] == "up")
+
+
 FEW = {"families": ["burial_day_taken_back"], "quota": {"records": 3}}
+BARE, ONE = {"replies": {"alternative": False, "under": 0, "over": 0}}, {"replies": {"under": 1, "over": 0}}
 RELAYED = {
-    # the first form of each event is the small model's, so that there is another one whose edits it can write
-    "write, vary": Relayed(
-        lambda brief: named(brief) == "vary" or (named(brief) == "write" and brief["form"] == "up"),
-        "schema",
-        160,
-        {
-            "families": ["burial_day_taken_back", "two_crowds_one_square"],
-            "quota": {"records": 6},
-            "replies": {"alternative": False, "under": 0, "over": 0},
-        },
-    ),
-    "reply": Relayed(lambda brief: named(brief) == "reply", "plain", 112, FEW, shown=600),
-    "alternative, contrast": Relayed(
-        lambda brief: named(brief) in {"alternative", "contrast"},
-        "schema",
-        160,
-        FEW | {"replies": {"under": 1, "over": 0}},
-    ),
+    "write, vary": Relayed(writing, "schema", 160, FEW | BARE),
+    "reply": Relayed(playing("reply"), "plain", 112, FEW, shown=600),
+    "alternative, contrast": Relayed(playing("alternative", "contrast"), "schema", 160, FEW | ONE),
     # every scene is judged, whatever its verifiers made of it
     "annotate, verify, judge": Relayed(
-        lambda brief: named(brief) in {"annotate", "verify", "judge"},
-        "schema",
-        240,
-        FEW | {"stop_early": False, "replies": {"alternative": False, "under": 0, "over": 0}},
+        playing("annotate", "verify", "judge"), "schema", 240, FEW | BARE | {"stop_early": False}
     ),
 }
 ALONE = "all"
@@ -333,10 +319,8 @@ def test_what_was_wrong_stands_in_the_record(built, name):
         assert {one["check"] for one in failed} <= set(NAMES)
         assert {(one["about"], one["draw"]) for one in failed} <= {(call["about"], call["draw"]) for call in calls}
         for outcome in {row["outcome"] for row in event} - {"ok"}:
-            cause = {
-                "mismatched": bool(failed),
-                "unparsable": any(call["program"].endswith(".repair") for call in calls),
-            }
+            mended = any(call["program"].endswith(".repair") for call in calls)
+            cause = {"mismatched": bool(failed), "unparsable": mended}
             assert cause.get(outcome, outcome in {call["outcome"] for call in calls}), outcome
         counted.update(one["check"] for one in failed)
     print(name, counted)
@@ -350,8 +334,8 @@ def test_every_call_in_the_ledger_has_its_outcome(built, name):
     assert {outcome for _, outcome, _ in answers} <= ANSWERS
     assert {count for (count,) in ledger(one, "select count(*) from sent")} == {0}
     assert {kind for (kind,) in ledger(one, "select kind from journal")} <= {"BadRequest", "Transient"}
-    print(name, Counter((program, outcome) for program, outcome, reported in answers if by_small(reported)))
-    print(name, "journal", Counter(ledger(one, "select kind, detail from journal")))
+    told = Counter((program, outcome) for program, outcome, reported in answers if by_small(reported))
+    print(name, told, "journal:", Counter(ledger(one, "select kind, detail from journal")))
 
 
 @every

@@ -15,7 +15,7 @@ from synth.content.lexicons import compile_words, read_lexicon
 from synth.content.phrasings import FOLDER, read_phrasing
 from synth.content.scenarios import read_family
 from synth.content.shelves import Shelves
-from synth.line.contrasts import apply_edits, check_contrast, kept_of, revert_edits
+from synth.line.contrasts import apply_edits, examine_contrast, revert_edits
 from synth.line.evidence import edits_between, join_beats, normal
 from synth.offline.claims import failure_pools, faithful_choice, kept, replaced_choice
 from synth.offline.settings import scenes
@@ -92,7 +92,7 @@ def planned(key, severity=2):
 
 
 def failed(replaced, key="attenuation", kept=("facts", "duty"), family=FAMILY, parent=BEATS, lexicon=LEXICON):
-    found = check_contrast(parent, replaced, kept, family, planned(key), " ", lexicon)
+    found = examine_contrast(parent, replaced, kept, family, planned(key), " ", lexicon).failed
     assert all(one.says for one in found)
     return [one.check for one in found]
 
@@ -104,8 +104,11 @@ def failed(replaced, key="attenuation", kept=("facts", "duty"), family=FAMILY, p
 def test_authored_contrasts_pass_and_their_edits_cover_exactly_what_differs(language):
     lexicon, tally = read_lexicon(SHELVES, language), Counter()
     for one in authored(language, replies=200):
-        assert check_contrast(one.parent, one.replaced, one.kept, one.family, one.failure, one.joiner, lexicon) == []
-        held = kept_of(one.parent, one.replaced, one.kept, one.family, one.failure, one.joiner, lexicon)
+        assert (
+            examine_contrast(one.parent, one.replaced, one.kept, one.family, one.failure, one.joiner, lexicon).failed
+            == []
+        )
+        held = examine_contrast(one.parent, one.replaced, one.kept, one.family, one.failure, one.joiner, lexicon).kept
         assert set(one.kept) <= set(held) <= one.held
         new = {**one.parent, **one.replaced}
         before, after = join_beats(one.parent, one.joiner), join_beats(new, one.joiner)
@@ -153,8 +156,8 @@ def test_edits_of_any_beats_apply_and_revert(parent, said, joiner):
 @given(several, several, st.lists(st.sampled_from(["facts", "deixis", "address", "tone", ""])))
 def test_any_answer_is_checked_without_an_error(parent, said, claimed):
     for key in ("attenuation", "avoidance.harsh", "distancing", "other"):
-        found = check_contrast(parent, said, claimed, FAMILY, planned(key), " ", LEXICON)
-        held = kept_of(parent, said, claimed, FAMILY, planned(key), " ", LEXICON)
+        found = examine_contrast(parent, said, claimed, FAMILY, planned(key), " ", LEXICON).failed
+        held = examine_contrast(parent, said, claimed, FAMILY, planned(key), " ", LEXICON).kept
         touched = {name for name, text in said.items() if parent.get(name, text) != text}
         for aspect in held:
             carrying = set(FAMILY.beats_that_carry(aspect))
@@ -256,7 +259,11 @@ def test_address_is_decided_by_the_text():
     assert failed(near, "distancing", ["affect", "facts", "duty"], **given) == []
     assert failed(near, "distancing", ["affect", "facts", "duty", "address"], **given) == ["kept"]
     # what stands in beats that were left alone is kept without a word, and the address is lost whatever is claimed
-    assert kept_of(letter, near, ["address"], LETTER, planned("distancing"), " ", None) == ("affect", "duty", "facts")
+    assert examine_contrast(letter, near, ["address"], LETTER, planned("distancing"), " ", None).kept == (
+        "affect",
+        "duty",
+        "facts",
+    )
 
 
 def test_deixis_is_decided_by_the_lexicon():
@@ -283,7 +290,7 @@ def test_an_empty_list_of_the_lexicon_contradicts_nothing():
 
 def test_what_is_kept_is_what_the_text_decides_and_else_what_is_claimed():
     def held(claimed, key="attenuation", said=PALER, lexicon=LEXICON):
-        return kept_of(BEATS, {"meet": said}, claimed, FAMILY, planned(key), " ", lexicon)
+        return examine_contrast(BEATS, {"meet": said}, claimed, FAMILY, planned(key), " ", lexicon).kept
 
     # duty and facts stand in beats that were left alone, I and you are still there; `tone` and `address` are nobody's here
     assert held(["tone", "address"]) == held(["facts", "duty", "deixis"]) == ("deixis", "duty", "facts")
