@@ -35,8 +35,8 @@ from synth.records.labels import AnnotatorKind, Origin
 UNSTATED: Final = "unstated"
 """The licence and terms of a model whose endpoint says none in the person's settings."""
 
-PARSER_VERSION: Final = 1
-"""Raised by hand when the same answer would be read another way."""
+PARSER_VERSION: Final = 2
+"""Raised by hand when the same answer would be read, or checked by rule, another way."""
 
 PROGRAMS: Final[Mapping[str, Contract]] = {
     "event": EVENT,
