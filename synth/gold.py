@@ -29,7 +29,8 @@ FIELDS: Final = tuple(COLUMNS)
 ACCEPTED: Final = 0.5
 """The share from which on a claim is plausible, and a label recovered."""
 _ANOTHER: Final = 2 / 3
-_LEAST_CUES: Final = 2
+LEAST_CUES: Final = 2
+"""How many cues a masked scene carries, none over the words of another (SPEC section 3)."""
 _SLACK: Final = 1e-3  # models write shares with two digits or three
 _DIGITS: Final = 6
 
@@ -72,6 +73,7 @@ _REJECTED: Final = (GoldStatus.BROKEN, GoldStatus.RELABELLED)
 
 Shares: TypeAlias = Mapping[str, float]
 """What one annotator said of one field: label -> share of readers, 1 in all at most."""
+_Cue: TypeAlias = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +190,27 @@ def _plausible(claims: Iterable[Annotation]) -> bool | None:
 def _unhinted(scenario: Scenario, sighted: Collection[Annotation]) -> bool:
     """Say whether a masked scene that was verified is left with fewer than two cues.
 
-    A scene that states fewer itself is no better than one whose cues nobody sees. A claim of another kind of cue than the scene states is a decoy.
+    A scene that states fewer itself is no better than one whose cues nobody sees. Only what verifiers were asked and do not find is taken away: silence (a
+    half that was refused or cannot be read) rejects nothing. A claim of another kind of cue than the scene states is a decoy.
     """
     if scenario.explicitness != Explicitness.MASKED or not sighted:
         return False
-    stated = {(str(cue.kind), cue.start, cue.end) for turn in scenario.turns if turn.pid == "S" for cue in turn.cues}
-    claims: dict[tuple[str, int, int], list[Annotation]] = defaultdict(list)
+    claims: dict[_Cue, list[Annotation]] = defaultdict(list)
     for row in sighted:
         for span in row.evidence if row.field == CUE else ():
             claims[str(row.value), span.start, span.end].append(row)
-    asked = [rows for cue, rows in claims.items() if cue in stated]
-    left = sum(bool(_plausible(rows)) for rows in asked) if asked else len(stated)
-    return left < _LEAST_CUES
+    unseen = {cue for cue, rows in claims.items() if _plausible(rows) is False}
+    stated = [{(str(cue.kind), cue.start, cue.end) for cue in turn.cues} for turn in scenario.turns if turn.pid == "S"]
+    return sum(disjoint((start, end) for _, start, end in cues - unseen) for cues in stated) < LEAST_CUES
+
+
+def disjoint(spans: Iterable[tuple[int, int]]) -> int:
+    """Give how many stretches of one text do not overlap, at most: words that are quoted twice are one cue."""
+    found = reached = 0
+    for start, end in sorted(spans, key=lambda span: span[1]):
+        if start >= reached:
+            found, reached = found + 1, end
+    return found
 
 
 def _mean(values: Collection[float]) -> float | None:

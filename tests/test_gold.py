@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scenes import SHARES, blind, hint, scenario, sighted
 
-from synth.gold import COLUMNS, FIELDS, accepts, decision, gold_of, recoverability, waits_for_blind
-from synth.records.labels import AnnotatorKind, Emotion, Explicitness, Goal, GoldStatus, PowerForm
-from synth.records.schema import Selection
+from synth.gold import COLUMNS, FIELDS, accepts, decision, disjoint, gold_of, recoverability, waits_for_blind
+from synth.records.labels import AnnotatorKind, Cue, Emotion, Explicitness, Goal, GoldStatus, PowerForm
+from synth.records.schema import CueSpan, Selection
 
 RIGHT = {"goal": "help", "emotion": "grief", "power_form": "up"}
 ALSO = {"goal": "advice", "emotion": "sadness"}
@@ -152,18 +153,55 @@ FOUND = [*read("emotion", "recovers"), *asked("emotion", True)]
     [
         (["clearly", "plausibly", "no"], "confirmed"),
         (["clearly", "hardly", "no"], "broken"),
-        (["clearly"], "broken"),
+        (["clearly"], "confirmed"),
+        ([None, "hardly", None], "confirmed"),
+        ([None, "no", "no"], "broken"),
+        (["no", "hardly"], "broken"),
+        (["no"], "confirmed"),
         ([], "confirmed"),
     ],
 )
 def test_a_masked_feeling_needs_two_cues_that_can_be_seen(answers, status):
-    rows = [*FOUND, *(hint(number, answer) for number, answer in enumerate(answers))]
+    """A cue that nobody answered for is not unseen: silence rejects nothing."""
+    rows = [*FOUND, *(hint(number, answer) for number, answer in enumerate(answers) if answer)]
     golds = gold_of(scenario(**MASKED), rows)
     assert golds["emotion"].status == status
     assert golds["goal"].status == "specified"
     assert decision(golds) == (("gold:emotion:broken",) if status == "broken" else ())
     assert not waits_for_blind(golds)
     assert gold_of(scenario(cues=3), rows)["emotion"].status == "confirmed", "only masked scenes need cues"
+
+
+def test_an_answer_that_cannot_be_read_takes_no_cue_away():
+    rows = [*FOUND, hint(0), hint(1, share=None), hint(2, "no")]
+    assert gold_of(scenario(**MASKED), rows)["emotion"].status == "confirmed"
+
+
+def test_cues_over_the_same_words_are_one_cue():
+    """Two kinds in one place, or a quotation within another; those of two turns stand in two texts."""
+    (turn,) = scenario(**MASKED).turns
+    here = CueSpan(4, 12, Cue.PROCEDURE)
+    for other, status in ((CueSpan(4, 12, Cue.JOKE), "broken"), (CueSpan(11, 15, Cue.JOKE), "broken")):
+        own = scenario(**MASKED, turns=(replace(turn, cues=(here, other)),))
+        assert gold_of(own, FOUND)["emotion"].status == status
+        two = tuple(replace(turn, cues=(cue,)) for cue in (here, other))
+        assert gold_of(replace(own, turns=two), FOUND)["emotion"].status == "confirmed"
+    beside = scenario(
+        **MASKED, turns=(replace(turn, cues=(here, CueSpan(12, 15, Cue.JOKE), CueSpan(4, 30, Cue.JOKE))),)
+    )
+    assert gold_of(beside, FOUND)["emotion"].status == "confirmed"
+
+
+@given(st.sets(st.tuples(st.integers(0, 9), st.integers(1, 5)), max_size=6))
+def test_disjoint_spans_are_as_many_as_can_stand_beside_each_other(made):
+    spans = [(start, start + size) for start, size in made]
+    apart = [
+        len(some)
+        for size in range(len(spans) + 1)
+        for some in combinations(sorted(spans), size)
+        if all(one[1] <= other[0] for one, other in pairwise(some))
+    ]
+    assert disjoint(spans) == max(apart)
 
 
 def test_a_decoy_of_a_cue_is_no_cue_however_it_is_answered():

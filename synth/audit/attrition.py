@@ -138,7 +138,7 @@ def _groups(attempt: Attempt, dimension: str) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Weights(Figures):
-    """What the weights back to the attempts (`w_survival`) come to: how many rows have one, the largest, and how many equal rows they are worth.
+    """What the weights back to the plan (`w_survival`) come to: how many rows have one, the largest, and how many equal rows they are worth.
 
     The worth is the effective sample size of Kish (1965).
     """

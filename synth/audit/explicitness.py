@@ -19,7 +19,9 @@ LEAST_SCENES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class ExplicitnessShare(Figures):
-    """One kind of explicitness in one language: its share of what was attempted, of what is kept, and of what annotators read in what is kept.
+    """One kind of explicitness in one language: its share of what was planned, of what is kept, and of what annotators read in what is kept.
+
+    Planned is each slot once, by its first try: what is hard to keep is tried again, and would otherwise seem to be wanted more often.
 
     `difference` is what arrived less what was planned, in points of a hundred; `within` says whether it is 5 or less either way: not run where nobody
     annotated, too few to say under 100 kept scenes that somebody read.
@@ -47,7 +49,8 @@ class Arrived:
     def add(self, case: Case) -> None:
         """Count one scene."""
         language, kind = case.attempt.language, str(case.attempt.explicitness)
-        self._planned[language][kind] += 1
+        if case.first:
+            self._planned[language][kind] += 1
         if not case.decided.kept:
             return
         self._kept[language][kind] += 1

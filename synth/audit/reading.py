@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +21,9 @@ from synth.records.schema import Annotation, FailedCheck, Scenario, Selection
 from synth.records.slices import Slices, open_slices
 
 SELECT: Final = "select.parquet"
+
+FurtherTries: TypeAlias = Callable[[str], Collection[str]]
+"""The event keys of a partition, by its name, that are not the first try of their slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One attempt with what was decided about it, and what models and persons said of it."""
+    """One attempt with what was decided about it, and what models and persons said of it; `first` says that it is the first try of its slot."""
 
     attempt: Attempt
     decided: Selection
     annotations: tuple[Annotation, ...]
+    first: bool = True
 
     def by(self, kind: AnnotatorKind, view: str) -> list[Annotation]:
         """Give what annotators of one kind said who saw one view."""
@@ -70,8 +74,12 @@ def by_model(generator: str) -> bool:
     return not generator.startswith("offline@")
 
 
-def read_cases(build: Path, language: str | None = None) -> Iterator[list[Case]]:
+def read_cases(
+    build: Path, language: str | None = None, again: FurtherTries = lambda _: frozenset()
+) -> Iterator[list[Case]]:
     """Give the scenarios of each partition that is sealed and decided, of one language or of all; controls without personas are no attempts.
+
+    `again` gives the keys of a partition's events that are further tries (`building.tries`); by default every attempt is a first one.
 
     Raises:
         StorageError: nothing is decided yet, or a file cannot be read.
@@ -82,7 +90,7 @@ def read_cases(build: Path, language: str | None = None) -> Iterator[list[Case]]
         raise StorageError(f"{path} is missing", hint=f"synth close {build}")
     with open_slices(path, Selection) as select:
         for partition in decided_partitions(build, select, language):
-            yield _cases(build, partition, select)
+            yield _cases(build, partition, select, again(partition))
 
 
 def decided_partitions(build: Path, select: Slices, language: str | None = None) -> list[str]:
@@ -109,14 +117,19 @@ def read_attempts(table: pa.Table) -> list[Attempt]:
     return rows_of(table, Attempt)
 
 
-def _cases(build: Path, partition: str, select: Slices) -> list[Case]:
+def _cases(build: Path, partition: str, select: Slices, again: Collection[str]) -> list[Case]:
     scenarios = read_table(build, partition, "scenarios", Scenario)
     chosen = select.read(partition)
     own = rows_of(chosen.filter(pc.field("kind") == "scenario"), Selection)
     decided = {row.target_id: row for row in own}
     said: Mapping[str, Sequence[Annotation]] = _by_target(read_annotations(build, partition))
     return [
-        Case(attempt, decided[attempt.scenario_id], tuple(said.get(attempt.scenario_id, ())))
+        Case(
+            attempt,
+            decided[attempt.scenario_id],
+            tuple(said.get(attempt.scenario_id, ())),
+            first=attempt.event_key not in again,
+        )
         for attempt in read_attempts(scenarios)
         if attempt.scenario_id in decided and not is_control(attempt.scenario_id)
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from synth.audit.figures import Figures, Ruling
+from synth.audit.reading import Case
 from synth.gold import FIELDS, SIGHTED, Labelled, acceptable, accepts, witness
 from synth.records.labels import AnnotatorKind
 from synth.records.schema import Annotation
@@ -33,6 +34,32 @@ class Verifiability(Figures):
     verifiable: Ruling
 
 
+@dataclass(frozen=True, slots=True)
+class Disbelieved(Figures):
+    """One field in one language whose verifiers cannot tell true claims from decoys, and how many scenes were dropped on their word all the same."""
+
+    language: str
+    field: str
+    dropped: int
+
+
+class Rejected:
+    """A count of scenes that verifiers' word dropped: scene by scene, in any order."""
+
+    def __init__(self) -> None:
+        self._dropped: Counter[tuple[str, str]] = Counter()
+
+    def add(self, case: Case) -> None:
+        """Count one scene, once for each field that gold rejects (`gold:<field>:<status>`)."""
+        named = (reason.split(":") for reason in case.decided.reasons if reason.startswith("gold:"))
+        self._dropped.update({(case.attempt.language, field) for _, field, _ in named})
+
+    def results(self, unverifiable: Collection[tuple[str, str]]) -> tuple[Disbelieved, ...]:
+        """Give what was dropped of each (language, field) that nobody could verify, by language and field."""
+        keys = sorted(unverifiable, key=lambda key: (key[0], FIELDS.index(key[1])))
+        return tuple(Disbelieved(*key, self._dropped[key]) for key in keys)
+
+
 class Claims:
     """A count of sighted answers: scenario by scenario, in any order."""
 
@@ -40,10 +67,17 @@ class Claims:
         self._counts: Counter[tuple[str, str, str, bool, bool]] = Counter()
 
     def add(self, language: str, scenario: Labelled, annotations: Iterable[Annotation]) -> None:
-        """Count what models said of claims about a scenario; a claim is a decoy where its label is not acceptable there."""
+        """Count what models first said of claims about a scenario; a claim is a decoy where its label is not acceptable there.
+
+        The line puts first opinions before second ones (`line.stages`), so of the rows about one claim the first, in their order, counts. Second ones are
+        asked only of what would be rejected: they would pull the share of accepted claims down.
+        """
+        asked: set[tuple[str, str, str | None]] = set()
         for row in annotations:
             counted = row.view == SIGHTED and row.annotator_kind == AnnotatorKind.MODEL and row.field in FIELDS
-            if counted and row.share is not None:
+            claim = (row.target_id, row.field, row.value)  # a verifier may quote other words the second time
+            if counted and row.share is not None and claim not in asked:
+                asked.add(claim)
                 decoy = row.value not in acceptable(scenario, row.field)
                 self._counts[language, row.field, witness(row), decoy, accepts(row.share)] += 1
 

@@ -19,6 +19,7 @@ from synth.building.admission import ResourcesOf, judged_round, set_path
 from synth.building.judging import Judged, cause_of, judge, read_candidates, read_said, read_verdicts, selections
 from synth.building.sealing import finished
 from synth.building.survival import Survival
+from synth.building.tries import FurtherTries, further_tries
 from synth.filters.base import OpenSuite
 from synth.planning.rounds import Round
 from synth.recipe import Recipe
@@ -67,7 +68,8 @@ def close_build(
     kept: Counter[bool] = Counter()
     reasons: Counter[str] = Counter()
     survival = Survival()
-    slices = _slices(build, rounds, suite, resources_of, survival, kept, reasons)
+    again = further_tries(build, rounds, recipe.seed)
+    slices = _slices(build, rounds, suite, resources_of, again, survival, kept, reasons)
     _write_select(build, rounds, slices, survival)
     closed = Closed(wanted, kept[True], kept[False], dict(sorted(reasons.items())))
     spoken = sorted({planned.language for made in rounds for planned in made.partitions})
@@ -99,6 +101,7 @@ def _slices(
     rounds: Sequence[Round],
     suite: OpenSuite,
     resources_of: ResourcesOf,
+    again: FurtherTries,
     survival: Survival,
     kept: Counter[bool],
     reasons: Counter[str],
@@ -106,7 +109,7 @@ def _slices(
     done = finished(build)
     for made in rounds:
         for partition, judged in _judged(build, rounds, made, suite, resources_of, done):
-            survival.add(judged)
+            survival.add(judged, again(partition))
             rows = [row for one in judged for row in selections(one)]
             asked = [row for row in rows if row.kind == "scenario" and not is_control(row.target_id)]
             kept.update(row.kept for row in asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from synth.building.rehearsal import rehearse
 from synth.models.base import Endpoint, Usage
@@ -13,17 +14,34 @@ from synth.models.prices import Price
 from synth.models.purse import Spent
 from synth.planning.inventory import OFFLINE, Inventory
 from synth.planning.strata import allocate, records_of, strata_of
-from synth.recipe import Models
+from synth.recipe import Recipe
 
 SAMPLE = 12
-UNSAMPLED_WRITER = (8.0, 8900.0, 1130.0)
-UNSAMPLED_ANNOTATOR = (1.0, 1450.0, 370.0)
-"""Calls and tokens that a role took for a record in the embedded model's own languages, for a language that it does not speak."""
+Asked: TypeAlias = tuple[float, float, float]
+"""What is asked for a record: calls, tokens read, tokens written."""
+
+UNSAMPLED: Final[Mapping[str, Asked]] = {
+    "event": (0.333, 250.0, 70.0),
+    "write": (0.333, 650.0, 130.0),
+    "vary": (0.667, 1060.0, 255.0),
+    "reply": (2.0, 3520.0, 415.0),
+    "contrast": (4.75, 8560.0, 505.0),
+    "annotate": (1.0, 1660.0, 440.0),
+    "verify": (2.0, 3860.0, 230.0),
+    "judge": (6.75, 7540.0, 1360.0),
+}
+"""What each program took for a record in the embedded model's own languages, for a language that it does not speak; `verify` of all verifiers together.
+
+Measured by a rehearsal of six families in thirteen languages with one verifier and one judge, 2026-11-20.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleEstimate:
-    """What one role's model is asked, and would be asked if every answer needed repair and every record all its tries (`most`, times as much)."""
+    """What one role's model is asked, and at most: `most` times as much, if every answer needed repair and every record all its tries.
+
+    Of who verifies `most` covers the second opinion, which asks each question once more.
+    """
 
     model: str
     calls: int
@@ -92,13 +110,14 @@ def estimate(inventory: Inventory) -> Estimate:
     strata = strata_of(inventory)
     wanted = allocate(inventory, strata, recipe.quota.records)
     records = sum(n * records_of(inventory, s) for s, n in zip(strata, wanted, strict=True))
-    each = _sample(inventory) or _unsampled(recipe.models)
+    controls = sum(wanted) if recipe.default_persona else 0  # one an event
+    each = _sample(inventory) or _unsampled(recipe)
+    # each question and one repair; what is written may fail a check, and what is verified be lost, and be asked for once more
+    twice = {"writer", *(recipe.models.verifier_roles() if recipe.verifies else ())}
     roles = {}
     for role, name in recipe.models.roles().items():
-        calls, tokens_in, tokens_out = (round(records * one) for one in each.get(role, (0.0, 0.0, 0.0)))
-        # each question and one repair; what is written may fail a check and be asked for once more
-        most = (4 if role == "writer" else 2) * recipe.tries
-        roles[role] = RoleEstimate(name, calls, tokens_in, tokens_out, most)
+        calls, tokens_in, tokens_out = map(round, _asked_of(role, each, records, controls))
+        roles[role] = RoleEstimate(name, calls, tokens_in, tokens_out, (4 if role in twice else 2) * recipe.tries)
     calls, tokens_in, tokens_out = (
         sum(getattr(one, what) for one in roles.values()) for what in ("calls", "tokens_in", "tokens_out")
     )
@@ -108,14 +127,56 @@ def estimate(inventory: Inventory) -> Estimate:
     return Estimate(calls, most_calls, tokens_in, tokens_out, most_tokens, paid, roles)
 
 
-def _unsampled(models: Models) -> Mapping[str, tuple[float, ...]]:
-    return {"writer": UNSAMPLED_WRITER, **dict.fromkeys(models.annotator_roles(), UNSAMPLED_ANNOTATOR)}
+def uncounted(recipe: Recipe) -> tuple[str, ...]:
+    """Give the settings of a recipe that make answers longer than those that the estimate measures: the embedded model cannot do what they ask."""
+    turns = any(weight for turns, weight in recipe.turns.items() if turns > 1)
+    return (("turns",) if turns else ()) + (("reasoning",) if recipe.reasoning != "none" else ())
 
 
-def _sample(inventory: Inventory) -> dict[str, tuple[float, ...]]:
-    """Give calls and tokens a record of each role, from a few events in the languages that the embedded model speaks; nothing where it speaks none."""
-    spent: defaultdict[str, Spent] = defaultdict(Spent)
-    records = rehearse(inventory, SAMPLE, lambda role, _, answer: spent[role].add(answer.usage))
+def _asked_of(role: str, each: Mapping[tuple[str, str], Asked], records: int, controls: int) -> Asked:
+    """Give what a role is asked for so many records and controls; `each` is what a record takes, by role and program."""
+    calls = tokens_in = tokens_out = 0.0
+    for (asked, program), one in each.items():
+        if asked == role:
+            times = records + controls * _share_of_control(program, each)
+            calls, tokens_in, tokens_out = (
+                calls + times * one[0],
+                tokens_in + times * one[1],
+                tokens_out + times * one[2],
+            )
+    return calls, tokens_in, tokens_out
+
+
+def _share_of_control(program: str, each: Mapping[tuple[str, str], Asked]) -> float:
+    """Give what a control takes of a program, in records: it is told and written on its own, and has no form beside it and no failures."""
+    written = {name: one[0] for (role, name), one in each.items() if role == "writer"}
+    match program:
+        case "event" | "write":
+            return 1 / written[program]
+        case "vary" | "contrast":
+            return 0.0
+        case "judge":
+            return written["reply"] / (written["reply"] + written.get("contrast", 0.0))
+        case _:
+            return 1.0
+
+
+def _unsampled(recipe: Recipe) -> dict[tuple[str, str], Asked]:
+    models = recipe.models
+    verifiers = models.verifier_roles() if recipe.verifies else {}
+    calls, tokens_in, tokens_out = (one / max(1, len(verifiers)) for one in UNSAMPLED["verify"])
     return {
-        role: (one.calls / records, one.tokens_in / records, one.tokens_out / records) for role, one in spent.items()
+        **{("writer", program): UNSAMPLED[program] for program in ("event", "write", "vary", "reply", "contrast")},
+        **{(role, "annotate"): UNSAMPLED["annotate"] for role in models.annotator_roles()},
+        **{(role, "verify"): (calls, tokens_in, tokens_out) for role in verifiers},
+        **{(role, "judge"): UNSAMPLED["judge"] for role in models.judge_roles()},
+    }
+
+
+def _sample(inventory: Inventory) -> dict[tuple[str, str], Asked]:
+    """Give what each role is asked for a record, by program, in a few events of the languages that the embedded model speaks; nothing where it speaks none."""
+    spent: defaultdict[tuple[str, str], Spent] = defaultdict(Spent)
+    records = rehearse(inventory, SAMPLE, lambda role, asked, answer: spent[role, asked.program].add(answer.usage))
+    return {
+        asked: (one.calls / records, one.tokens_in / records, one.tokens_out / records) for asked, one in spent.items()
     }

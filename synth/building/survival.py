@@ -1,4 +1,4 @@
-"""What only the whole build says of a row: whether verifiers could be believed in its language, and how many attempts it stands for.
+"""What only the whole build says of a row: whether verifiers could be believed in its language, and how much of the plan it stands for.
 
 Counts only are held: what every partition adds is counted once, and its rows are corrected afterwards.
 """
@@ -6,7 +6,7 @@ Counts only are held: what every partition adds is counted once, and its rows ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from synth.records.schema import Scenario, Selection
 from synth.statistics import rake
 
 WEIGHED: Final = ("language", "regulation", "explicitness", "directness", "felt", "power_form")
-"""The margins of attempted rows to which kept rows are weighted back."""
+"""The margins of the plan, each slot's first try, to which kept rows are weighted back: retrying a slot must not weigh what is hard to keep twice."""
 _VERIFIED: Final = frozenset({GoldStatus.CONFIRMED, GoldStatus.COVERT, GoldStatus.CONTESTED})
 _DIGITS: Final = 6
 
@@ -35,13 +35,16 @@ class Survival:
 
     def __init__(self) -> None:
         self._claims = Claims()
-        self._attempted: tuple[Counter[str], ...] = tuple(Counter() for _ in WEIGHED)
+        self._planned: tuple[Counter[str], ...] = tuple(Counter() for _ in WEIGHED)
         self._kept: Counter[tuple[str, ...]] = Counter()
         self._weights: dict[tuple[str, ...], float] = {}
         self._unverifiable: frozenset[tuple[str, str]] = frozenset()
 
-    def add(self, judged: Iterable[Judged]) -> None:
-        """Count the records of a partition: claims, attempts by model writers, and those of them that are kept; controls are no attempts."""
+    def add(self, judged: Iterable[Judged], again: Collection[str] = ()) -> None:
+        """Count the records of a partition: claims, what was planned for model writers, and attempts that are kept; controls are no attempts.
+
+        `again` holds the keys of events that are further tries of a slot: the plan has their slot already.
+        """
         for one in judged:
             scenario = one.scenario
             if is_control(scenario.form_key):
@@ -50,7 +53,7 @@ class Survival:
             if scenario.generator.startswith("offline@"):
                 continue
             cell = _cell(scenario)
-            for counts, label in zip(self._attempted, cell, strict=True):
+            for counts, label in zip(self._planned, cell, strict=True) if scenario.event_key not in again else ():
                 counts[label] += 1
             if one.kept:
                 self._kept[cell] += 1
@@ -59,7 +62,9 @@ class Survival:
         """Work out, after the last partition, what is verifiable and what each kept row weighs."""
         self._unverifiable = self._claims.unverifiable()
         cells = sorted(self._kept)
-        weights = rake(cells, [self._kept[cell] for cell in cells], self._attempted)
+        # what only a further try drew was as rare in the plan as can be, but never nothing: its rows would weigh nothing
+        wanted = [{cell[n]: counts[cell[n]] or 1 for cell in cells} for n, counts in enumerate(self._planned)]
+        weights = rake(cells, [self._kept[cell] for cell in cells], wanted)
         self._weights = {cell: round(weight, _DIGITS) for cell, weight in zip(cells, weights, strict=True)}
 
     def corrected(self, build: Path, partition: str, language: str, rows: pa.Table) -> pa.Table:

@@ -43,12 +43,15 @@ def command(folder: Path, language: str | None, no_pairs: bool, overlays: tuple[
     """
     from synth.audit.build import audit_build
     from synth.building.api import load
+    from synth.building.tries import further_tries
     from synth.cli.printing import count, say_json
     from synth.content.shelves import Shelves
+    from synth.planning.rounds import read_rounds
 
     recipe = load(folder).recipe
     shelves = Shelves([Path(name) for name in overlays], recipe.overrides) if overlays else None
-    audit = audit_build(folder, language, with_pairs=not no_pairs, shelves=shelves)
+    again = further_tries(folder, read_rounds(folder), recipe.seed)
+    audit = audit_build(folder, language, with_pairs=not no_pairs, shelves=shelves, again=again)
     if as_json:
         say_json({**audit.to_dict(), "failed": list(audit.failed), "language": language})
     else:
@@ -62,6 +65,7 @@ def _show(audit: Audit, *, with_pairs: bool) -> None:
     from synth.cli.printing import count, say
 
     say(f"{count(audit.scenes, 'scene')} attempted, {audit.kept:,} kept", "bold")
+    _show_disbelieved(audit)
     if audit.complete:
         survival = _gate(one.fair for one in (*audit.attrition.overall, *audit.attrition.gold))
         say(f"  gates: survival {survival}; artifacts {_artifacts(audit.artifact_gate)}")
@@ -75,6 +79,18 @@ def _show(audit: Audit, *, with_pairs: bool) -> None:
     _show_attrition(audit)
     _show_artifacts(audit.artifact_gate, with_pairs=with_pairs)
     _show_checks(audit)
+
+
+def _show_disbelieved(audit: Audit) -> None:
+    """Print first whose word was taken for what it is not worth: rows stay dropped by it."""
+    from synth.cli.printing import count, say
+
+    for one in audit.disbelieved:
+        lost = count(one.dropped, "scene") if one.dropped else "nothing"
+        who = f"verifiers of {one.language} x {one.field.replace('_', ' ')} cannot be believed"
+        say(f"  {who}: they do not tell true labels from decoys; {lost} dropped on their word", "yellow")
+    if audit.disbelieved:
+        say("  ask another verifier (models: {verifiers: [...]}), or none (gold: {verify: false})", "yellow")
 
 
 def _gate(rulings: Iterable[Ruling | None]) -> str:
@@ -216,7 +232,7 @@ def _show_attrition(audit: Audit) -> None:
     if audit.weights is not None:
         one = audit.weights
         say(
-            f"  w_survival brings {one.rows:,} kept rows back to what was attempted: the largest is {one.largest:.2f}, "
+            f"  w_survival brings {one.rows:,} kept rows back to what was planned: the largest is {one.largest:.2f}, "
             f"together they are worth {one.worth:,.0f} equal ones"
         )
 

@@ -109,6 +109,7 @@ def _meaning(v: float) -> str:
 
 
 def _show_estimate(plan: Plan) -> None:
+    from synth.building.estimate import uncounted
     from synth.cli.printing import heading, say
 
     estimate = plan.estimate
@@ -116,6 +117,8 @@ def _show_estimate(plan: Plan) -> None:
     say(f"  calls   about {estimate.calls:,}, at most {estimate.most_calls:,}")
     say(f"  tokens  about {estimate.tokens_in:,} read and {estimate.tokens_out:,} written, at most")
     say(f"          {estimate.most_tokens:,} in all, if every answer needed repair and every record all its tries")
+    if longer := uncounted(plan.recipe):
+        say(f"  {' and '.join(longer)}: answers are longer by what the recipe asks here, and that is not counted")
     if not estimate.paid and not plan.cost.at_most:
         say("  cost    nothing: the embedded model writes and annotates")
         return

@@ -87,6 +87,8 @@ def show_dropped(overview: Overview) -> None:
     if overview.dropped:
         heading(f"\n{count(overview.dropped, 'scenario')} not kept (a slot that loses one is tried again)")
         table([(number, told(reason)) for reason, number in overview.reasons.items()])
+        if any(reason.startswith("gold:") for reason in overview.reasons):
+            say(f"  whether verifiers can be believed: synth audit {shlex.quote(overview.folder)}")
 
 
 def show_next(overview: Overview) -> None:

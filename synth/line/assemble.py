@@ -145,7 +145,8 @@ def _turn(cell: Cell, family: Family, scene: SceneAnswer, number: int) -> Turn:
     text = normal(said.text)
     cues = [(find_quote(text, cue.quote, cue.nth), cue.kind) for cue in said.cues]
     cause = [find_quote(text, fact.quote, fact.nth) for fact in said.facts if fact.id == family.emotion.cause]
-    own = said.by == "S"
+    # what is planned holds of the turn that is answered: before it a feeling may still be on its way (templates/arcs)
+    own = said.by == "S" and number == len(scene.turns) - 1
     return Turn(
         pid=said.by,
         to=said.to,

@@ -12,6 +12,7 @@ from typing import Final
 
 from synth.content.lexicons import Lexicon
 from synth.content.scenarios import Family
+from synth.gold import LEAST_CUES, disjoint
 from synth.line.evidence import QuoteError, find_quote, normal, tokens_of
 from synth.programs.contracts import EventAnswer, ReplyAnswer, SceneAnswer, SceneTurn
 from synth.records.cells import Cell
@@ -41,14 +42,14 @@ NAMES: Final = (
 UNMENDED: Final = frozenset({"cues", "evidence"})
 """Checks after which nothing is asked again."""
 
-LEAST_CUES: Final = 2
-"""How many cues a masked scene carries (SPEC section 3)."""
-
 LEAST_SHARED: Final = 0.1
 """The share of words that a counterfactual form has in common with the form that it edits, at least: less is another text, not an edit.
 
 Whoever hides a feeling says it in other words to another person: of authored masked forms .11 is the least (eleven languages, 960 records).
 """
+
+MOST_ALIKE: Final = 0.97
+"""The share of words that a second honest reply may have in common with the first: more is the same reply."""
 
 _OTHER_FACT: Final = 0.5
 """By how much, as a share of their trigrams, words must be nearer to another fact's than to their own to be that other fact's."""
@@ -99,14 +100,25 @@ def check_scene(
     return found
 
 
-def check_reply(answer: ReplyAnswer, family: Family) -> list[Failed]:
-    """Give what is wrong with a reply's beats: each of the family's, in its order, none empty."""
+def check_reply(answer: ReplyAnswer, family: Family, faithful: Mapping[str, str] | None = None) -> list[Failed]:
+    """Give what is wrong with a reply: its beats are the family's, in their order, none empty; another reply than the `faithful` one says it in other words.
+
+    Beats may be shared: a style often changes where it matters and leaves the rest. Of authored alternatives most of a reply is shared.
+    """
     said, wanted = [beat.beat for beat in answer.beats], list(family.reply.beats)
     if said != wanted:
         return [Failed("beats", f"{', '.join(said)}; wanted, in this order: {', '.join(wanted)}")]
     if empty := [beat.beat for beat in answer.beats if not normal(beat.text)]:
         return [Failed("beats", f"empty: {', '.join(empty)}")]
+    if faithful is not None and _alike_reply(answer, faithful) > MOST_ALIKE:
+        return [Failed("edits", "the other reply is the faithful one again, or nearly")]
     return []
+
+
+def _alike_reply(answer: ReplyAnswer, faithful: Mapping[str, str]) -> float:
+    """Give the share of words that two replies have in common."""
+    said = [tokens_of(" ".join(texts)) for texts in ([normal(beat.text) for beat in answer.beats], faithful.values())]
+    return 2 * sum((Counter(said[0]) & Counter(said[1])).values()) / max(1, len(said[0]) + len(said[1]))
 
 
 def _people(scene: SceneAnswer, cell: Cell, family: Family) -> Iterator[Failed]:
@@ -177,9 +189,22 @@ def _trigrams(text: str) -> frozenset[str]:
 
 def _cues(scene: SceneAnswer, cell: Cell) -> Iterator[Failed]:
     if cell.explicitness == Explicitness.MASKED:
-        cues = {(number, cue.quote) for number, turn in enumerate(scene.turns) for cue in turn.cues if turn.by == "S"}
-        if len(cues) < LEAST_CUES:
-            yield Failed("cues", f"a masked feeling has {len(cues)} of at least {LEAST_CUES} cues")
+        cues = sum(_number_of_cues(turn) for turn in scene.turns if turn.by == "S")
+        if cues < LEAST_CUES:
+            yield Failed("cues", f"a masked feeling has {cues} of at least {LEAST_CUES} cues in words of their own")
+
+
+def _number_of_cues(turn: SceneTurn) -> int:
+    """Give how many cues of a turn stand in words of their own; what stands nowhere counts too, for `quotes` lets it be mended."""
+    text, spans, lost = normal(turn.text), set(), set()
+    for cue in turn.cues:
+        try:
+            span = find_quote(text, cue.quote, cue.nth)
+        except QuoteError:
+            lost.add(cue.quote)
+        else:
+            spans.add((span.start, span.end))
+    return disjoint(spans) + len(lost)
 
 
 def _request(scene: SceneAnswer, family: Family) -> Iterator[Failed]:

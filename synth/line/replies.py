@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from synth.line.asking import ask_well
+from synth.line.asking import Checked, ask_well
 from synth.line.assemble import Told
 from synth.line.checks import Failed, check_reply
 from synth.line.contrasts import examine_contrast
@@ -43,7 +43,7 @@ async def reply_to(line: Line, event: Event, cell: Cell, told: Told, partition: 
     faithful = _reply(cell, "faithful", ReplyKind.FAITHFUL, join_beats(beats, line.joiner), answer.value)
     others: list[Coroutine[Any, Any, Replied]] = []
     if line.alternative:
-        others.append(_alternative(line, asked, partition))
+        others.append(_alternative(line, asked, beats, partition))
     others += [_failure(line, asked, failure, faithful, beats, partition) for failure in cell.failures]
     made = await together(others, at_once=line.at_once)
     return Replied(
@@ -54,18 +54,20 @@ async def reply_to(line: Line, event: Event, cell: Cell, told: Told, partition: 
     )
 
 
-async def _answer(line: Line, asked: Asked, style: str, partition: str) -> Any:
+async def _answer(
+    line: Line, asked: Asked, style: str, partition: str, faithful: Mapping[str, str] | None = None
+) -> Checked[ReplyAnswer]:
     _, _, cell, family, _, _ = asked
     return await ask_well(
         lambda again: write_reply(*asked, partition, style=style, reasoning=line.reasoning, again=again),
-        lambda answer: check_reply(answer, family),
+        lambda answer: check_reply(answer, family, faithful),
         f"{cell.scenario_id}.{style}",
     )
 
 
-async def _alternative(line: Line, asked: Asked, partition: str) -> Replied:
+async def _alternative(line: Line, asked: Asked, faithful: Mapping[str, str], partition: str) -> Replied:
     cell = asked[2]
-    answer = await _answer(line, asked, "alternative", partition)
+    answer = await _answer(line, asked, "alternative", partition, faithful)
     if answer.value is None:
         return Replied(answer.outcome, (), answer.calls, answer.failed)
     text = join_beats(_beats(answer.value), line.joiner)

@@ -2,7 +2,7 @@
 
 A prompt's body is plain text with parts that the framework fills in (definitions of labels). Each such part stands in an instruction as a mark,
 `[[keep:levels]]`, which a proposal has to keep, so that definitions stay ours and a proposal is plain text. A proposal comes from a model: it is
-refused where it holds template syntax, a code fence (it would swallow the brief), control characters, or where it is too long.
+refused where it holds template syntax, a code fence (it would swallow the brief), control or invisible characters, or where it is too long.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _FILLED: Final = re.compile(r"\{%-?\s*for\b.*?\bin\s+(\w+)|\{%-?\s*if\s+(?:not\s
 _SYNTAX: Final = re.compile(r"\{[{%#]|\{(?=\[\[keep:)")  # a brace before a mark would open what stands behind it
 _MARK: Final = re.compile(r"\[\[keep:[^\]]*\]\]")
 _FENCES: Final = ("```", "~~~")
-_OVERRIDES: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that reorder what a person reads."""
+_JOINERS: Final = frozenset("\u200c\u200d")
+"""Invisible characters that letters of Arabic and Indic scripts need between them."""
 
 
 def check_program(program: str) -> None:
@@ -70,7 +70,7 @@ class Instruction:
         if any(fence in proposed for fence in _FENCES):
             return "it holds a code fence"
         if any(_is_control(character) for character in proposed):
-            return "it holds a control character"
+            return "it holds a control or invisible character"
         return self._mark_fault(proposed)
 
     def _mark_fault(self, proposed: str) -> str:
@@ -125,9 +125,8 @@ class Instruction:
 
 
 def _is_control(character: str) -> bool:
-    return character in _OVERRIDES or (
-        unicodedata.category(character) in ("Cc", "Cs", "Co") and character not in "\n\t"
-    )
+    """Say whether a person does not see a character, or sees others in another order by it: controls, formats such as tags, private use."""
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co") and character not in {"\n", "\t", *_JOINERS}
 
 
 def read_instruction(shelves: Shelves, program: str, language: str = "") -> Instruction:

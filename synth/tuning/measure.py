@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Final
 
 from synth.content.lexicons import Lexicon
+from synth.content.scenarios import Family
 from synth.line.checks import Failed
 from synth.line.contrasts import INVARIANTS, SPOILT
 from synth.line.evidence import normal
@@ -35,13 +36,14 @@ class Score:
     """What an answer is worth: `value` from 0 to 1, the mean of its parts, or 0 where it cannot be used at all.
 
     `failed` are the checks that it failed, with their words; `names` says whether the text names the feeling, None where nobody can tell;
-    `calls` are those that were made for it.
+    `heard` says whether anybody who measures gave an answer, None where nobody was asked; `calls` are those that were made for it.
     """
 
     value: float
     parts: Mapping[str, float] = field(default_factory=dict)
     failed: tuple[Failed, ...] = ()
     names: bool | None = None
+    heard: bool | None = None
     calls: tuple[Call, ...] = ()
 
     def told(self) -> dict[str, object]:
@@ -57,7 +59,10 @@ class Score:
 def scored(
     parts: Mapping[str, float | None], failed: Sequence[Failed], calls: Iterable[Call], **more: bool | None
 ) -> Score:
-    """Give the score of an answer: the mean of its parts that are known, and 0 where it names a feeling that the plan leaves unnamed."""
+    """Give the score of an answer: the mean of its parts, and 0 where it names a feeling that the plan leaves unnamed.
+
+    A part that is None was not asked for and is left out; one that was asked for and that nobody answered is 0, or silence would raise a score.
+    """
     known = {name: value for name, value in parts.items() if value is not None}
     known["checks"] = 1 / (1 + len({one.check for one in failed}))
     named = any(one.check == "explicitness" for one in failed)
@@ -73,16 +78,21 @@ def unanswered(why: str, calls: Iterable[Call]) -> Score:
 # -- scenes
 
 
-def truths_of(cell: Cell, scene: SceneAnswer) -> list[Truth]:
-    """Give what the plan says of a scene and a verifier is asked: goal, feeling, power, and the cues of a masked one."""
+def truths_of(cell: Cell, family: Family, scene: SceneAnswer) -> list[Truth]:
+    """Give what the plan says of a scene and a verifier is asked: goal, feeling, power, and the cues of a masked one.
+
+    What is as right as the gold label is accepted too, so that no decoy is (`synth.gold.acceptable`, and cues as a build asks for them).
+    """
     found = [
-        Truth("goal", str(cell.goal), frozenset({str(cell.goal)})),
+        Truth("goal", str(cell.goal), frozenset({str(cell.goal), *map(str, family.goal.also)})),
         Truth("emotion", str(cell.emotion), frozenset({str(cell.emotion), *map(str, cell.emotion_also)})),
         Truth("power_form", str(cell.form), frozenset({str(cell.form)})),
     ]
     if cell.explicitness == Explicitness.MASKED:
-        cues = [cue for turn in scene.turns if turn.by == "S" for cue in turn.cues]
-        found += [Truth("cue", str(cue.kind), frozenset({str(cue.kind)}), cue.quote) for cue in cues[:4]]
+        cues = [(cue, turn.cues) for turn in scene.turns if turn.by == "S" for cue in turn.cues]
+        for cue, others in cues[:4]:
+            same = frozenset(str(other.kind) for other in others if other.quote == cue.quote)
+            found.append(Truth("cue", str(cue.kind), same, cue.quote))
     return found
 
 
@@ -96,9 +106,9 @@ def accepted(truths: Sequence[Truth], claims: Sequence[Claim], answer: ClaimsAns
     return found
 
 
-def margin(true: Sequence[float], decoys: Sequence[float]) -> float | None:
-    """Give the acceptance of true claims minus that of decoys, 0 at least; None where nobody answered."""
-    return max(0.0, fmean(true) - fmean(decoys)) if true and decoys else None
+def margin(true: Sequence[float], decoys: Sequence[float]) -> float:
+    """Give the acceptance of true claims minus that of decoys, 0 at least, and where nobody answered."""
+    return max(0.0, fmean(true) - fmean(decoys)) if true and decoys else 0.0
 
 
 def spoken_by_speaker(scene: SceneAnswer) -> str:
@@ -124,10 +134,24 @@ def natural(text: str, lexicon: Lexicon | None) -> float | None:
 # -- replies
 
 
-def judged(answers: Sequence[ProbesAnswer], chosen: Callable[[str], bool]) -> float | None:
-    """Give the mean of the probes whose id is chosen, over all judges; None where there are none."""
-    said = [PROBE[probe.answer] for answer in answers for probe in answer.probes if chosen(probe.id)]
-    return fmean(said) if said else None
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What judges were asked of a text (ids of probes), and what they answered."""
+
+    asked: tuple[str, ...]
+    answers: Sequence[ProbesAnswer]
+
+    def mean(self, chosen: Callable[[str], bool]) -> float | None:
+        """Give the mean of the probes whose id is chosen, over all judges: 0 where nobody answered, None where no such probe was asked."""
+        if not any(map(chosen, self.asked)):
+            return None
+        said = [PROBE[probe.answer] for answer in self.answers for probe in answer.probes if chosen(probe.id)]
+        return fmean(said) if said else 0.0
+
+    def lost(self, chosen: Callable[[str], bool]) -> float | None:
+        """Give 1 where a probe whose id is chosen is no longer a full yes, else 0; None and 0 as `mean` has them."""
+        mean = self.mean(chosen)
+        return None if mean is None else float(bool(self.answers) and mean < 1.0)
 
 
 _PROBE_OF: Final = {"facts": "fact.", "affect": "affect", "duty": "duty", "address": "address"}

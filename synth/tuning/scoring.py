@@ -17,7 +17,7 @@ from synth.line.checks import Failed, check_event, check_reply, check_scene
 from synth.line.contrasts import examine_contrast
 from synth.line.evidence import join_beats, normal
 from synth.models.base import Contract
-from synth.programs.contracts import ContrastAnswer, EventAnswer, ProbesAnswer, ReplyAnswer, SceneAnswer
+from synth.programs.contracts import ContrastAnswer, EventAnswer, ReplyAnswer, SceneAnswer
 from synth.programs.contrast import spoil_reply
 from synth.programs.event import tell_event
 from synth.programs.judge import judge_reply, probes_of
@@ -29,9 +29,9 @@ from synth.programs.write import write_scene
 from synth.records.schema import Call
 from synth.tuning.cases import Case
 from synth.tuning.measure import (
+    Judged,
     Score,
     accepted,
-    judged,
     kept_probe,
     margin,
     names_feeling,
@@ -165,14 +165,16 @@ async def _scene_score(asked: Asked, scene: SceneAnswer, failed: Sequence[Failed
     """Give the score of a scene; `failed` are the checks of the tuned program's own answer."""
     case, tongue = asked.case, asked.tongue
     said = spoken_by_speaker(scene)
-    parts = {"plausibility": await _plausibility(asked, scene), "naturalness": natural(said, tongue.lexicon)}
-    return scored(parts, failed, asked.calls, names=names_feeling(said, case.cell, tongue.lexicon))
+    plausibility, heard = await _plausibility(asked, scene)
+    parts = {"plausibility": plausibility, "naturalness": natural(said, tongue.lexicon)}
+    named = names_feeling(said, case.cell, tongue.lexicon)
+    return scored(parts, failed, asked.calls, names=named, heard=heard)
 
 
-async def _plausibility(asked: Asked, scene: SceneAnswer) -> float | None:
-    """Ask the verifiers, each in two questions, and give the acceptance of true claims minus that of decoys."""
+async def _plausibility(asked: Asked, scene: SceneAnswer) -> tuple[float, bool]:
+    """Ask the verifiers, each in two questions; give the acceptance of true claims minus that of decoys, and whether anybody answered."""
     case = asked.case
-    truths = truths_of(case.cell, scene)
+    truths = truths_of(case.cell, case.family, scene)
     halves = claims_of(case.cell.scenario_id, truths, asked.standing.definitions())
     pairs = [(role, half) for role in asked.tongue.verifiers for half in halves]
     answers = await asyncio.gather(
@@ -185,7 +187,7 @@ async def _plausibility(asked: Asked, scene: SceneAnswer) -> float | None:
             right, wrong = accepted(truths, half, value)
             true += right
             decoys += wrong
-    return margin(true, decoys)
+    return margin(true, decoys), bool(true or decoys)
 
 
 # -- replies: reply, contrast
@@ -201,13 +203,13 @@ async def _score_reply(asked: Asked, before: Before) -> tuple[Score, str]:
     if reply is None:
         return unanswered(str(written.outcome), asked.calls), ""
     text = join_beats({beat.beat: normal(beat.text) for beat in reply.beats}, asked.tongue.joiner)
-    answers = await _judged(asked, before, text)
+    found = await _judged(asked, before, text)
     parts = {
-        "duty": judged(answers, lambda probe: probe == "duty"),
-        "preserved": judged(answers, lambda probe: probe != "duty"),
+        "duty": found.mean(lambda probe: probe == "duty"),
+        "preserved": found.mean(lambda probe: probe != "duty"),
         "naturalness": natural(text, asked.tongue.lexicon),
     }
-    return scored(parts, check_reply(reply, case.family), asked.calls), _text(reply)
+    return scored(parts, check_reply(reply, case.family), asked.calls, heard=bool(found.answers)), _text(reply)
 
 
 async def _score_contrast(asked: Asked, before: Before) -> tuple[Score, str]:
@@ -225,19 +227,18 @@ async def _score_contrast(asked: Asked, before: Before) -> tuple[Score, str]:
         before.beats, replaced, answer.kept, case.family, case.failure, joiner, asked.tongue.lexicon
     ).failed
     text = join_beats({**before.beats, **{n: t for n, t in replaced.items() if n in before.beats}}, joiner)
-    answers = await _judged(asked, before, text)
+    found = await _judged(asked, before, text)
     spoilt = spoilt_probe(case.failure)
-    lost = judged(answers, spoilt) if spoilt else None
     parts = {
-        "kept": judged(answers, kept_probe(case.failure)),
-        "spoilt": None if lost is None else float(lost < 1.0),
+        "kept": found.mean(kept_probe(case.failure)),
+        "spoilt": found.lost(spoilt) if spoilt else None,
         "naturalness": natural(text, asked.tongue.lexicon),
     }
-    return scored(parts, failed, asked.calls), _text(answer)
+    return scored(parts, failed, asked.calls, heard=bool(found.answers)), _text(answer)
 
 
-async def _judged(asked: Asked, before: Before, text: str) -> list[ProbesAnswer]:
-    """Ask every judge what a text still supports; give the answers that can be used."""
+async def _judged(asked: Asked, before: Before, text: str) -> Judged:
+    """Ask every judge what a text still supports; give what was asked and the answers that can be used."""
     case, desk = asked.case, asked.standing
     assert before.event is not None
     assert before.scene is not None
@@ -248,4 +249,5 @@ async def _judged(asked: Asked, before: Before, text: str) -> list[ProbesAnswer]
             for role in asked.tongue.judges
         )
     )
-    return [value for answer in answers if (value := asked.value(answer)) is not None]
+    usable = [value for answer in answers if (value := asked.value(answer)) is not None]
+    return Judged(tuple(str(probe["id"]) for probe in probes), usable)

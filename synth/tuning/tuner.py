@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from synth.ask import Answer, Asker
 from synth.content.lexicons import read_languages, read_lexicon
 from synth.content.prompts import read_prompt
-from synth.errors import AttemptError, IncompleteError, SynthError, UsageError
+from synth.errors import AttemptError, IncompleteError, ProviderError, SynthError, UsageError
 from synth.line.checks import Failed
 from synth.models.base import LaterModel
 from synth.models.ledger import Ledger
@@ -57,7 +57,7 @@ def tune(job: Job, *, stop: Callable[[], str], tell: Callable[[str], None]) -> O
 
     Raises:
         UsageError: the program is none that is tuned, nobody measures what it writes, or too few events can be used.
-        ProviderError: an endpoint ended the run.
+        ProviderError: an endpoint ended the run, or nobody gave an answer that measures a held-out cell.
     """
     check_optimizer(job.optimizer)
     instruction = _instruction(job)
@@ -205,9 +205,27 @@ class _Tuning:
         held = self.cases.held_out
         trials = await all_of([self.bench.attempt(case, prompt) for case in held])
         pairs = [(case, trial.score) for case, trial in zip(held, trials, strict=True)]
+        self._check_heard([score.heard for _, score in pairs])
         values = values_of(pairs)
         measured = Measured(tuple(values), figure(values, self.job.seed), _parts([s for _, s in pairs]), naming(pairs))
         return measured, sum(self._cost(case, score) for case, score in pairs)
+
+    def _check_heard(self, heard: Sequence[bool | None]) -> None:
+        """Raise ProviderError where nobody measured a single held-out cell: what was tried is then neither better nor worse."""
+        if any(heard) or (self.outcome.before is not None and False not in heard):
+            return  # a proposal that the writer cannot answer is worth 0
+        asked = self._measuring() if False in heard else ("writer",)
+        played = self.job.inventory.recipe.models.roles()
+        who = ", ".join(f"{role} ({played[role]})" for role in asked)
+        raise ProviderError(
+            f"{who} gave no answer that can be used on any of {len(heard)} held-out cells, so nothing is measured and no prompt is written",
+            hint="ask that model by hand what it answers, or name another one in the recipe: models",
+        )
+
+    def _measuring(self) -> tuple[str, ...]:
+        """Give the roles that measure."""
+        tongue = next(iter(self.tongues.values()))
+        return tongue.judges if self.job.program in JUDGED else tongue.verifiers
 
     def _cost(self, case: Case, score: Score) -> int:
         """Give at most what a score's calls cost: the dearest of its roles' prices."""
@@ -319,11 +337,8 @@ class _Tuning:
             changed = f"tuned with {job.optimizer}, seed {job.seed}: {outcome.says.removeprefix('kept: ')}"
             text = self.instruction.file_with(self.best, changed)
             outcome.file = write_prompt(job.overlay, self.instruction.prompt.file.name, text)
-        asked = next(iter(self.tongues.values()))
-        measuring = asked.judges if job.program in JUDGED else asked.verifiers
-        add_tuning(
-            job.overlay, entry_of(job, self.instruction.prompt, self.cases, measuring, self.unusable, outcome, text)
-        )
+        entry = entry_of(job, self.instruction.prompt, self.cases, self._measuring(), self.unusable, outcome, text)
+        add_tuning(job.overlay, entry)
 
 
 def _parts(scores: Sequence[Score]) -> dict[str, float]:

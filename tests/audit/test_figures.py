@@ -16,7 +16,7 @@ from synth.audit.explicitness import Arrived
 from synth.audit.intensity import SAMPLED, Siblings
 from synth.audit.verification import Claims
 from synth.records.labels import AnnotatorKind, Explicitness, GoldStatus
-from synth.records.schema import FailedCheck
+from synth.records.schema import FailedCheck, Span
 
 
 def counted(figure, cases):
@@ -82,6 +82,29 @@ def test_one_verifier_who_cannot_tell_is_enough_for_doubt():
         made.add("en", own, both)
     assert [one.verifiable for one in made.results()] == ["yes", "no"]
     assert made.unverifiable() == {("en", "emotion")}
+
+
+def test_only_the_first_opinion_on_a_claim_counts():
+    """A second one is asked only of what would be lost: pooled with the first, it would make a good verifier look worse."""
+    made = Claims()
+    for n in range(20):
+        missed = n < 2
+        first = [sighted("goal", "help", "no" if missed else "clearly"), sighted("goal", "complain", "no")]
+        second = [
+            sighted("goal", "help", "hardly", annotator="verifier-b", evidence=(Span(0, 3),)),
+            sighted("goal", "complain", annotator="verifier-b"),
+            sighted("goal", "help", "no"),
+        ]
+        made.add("en", scenario(f"e{n}.up"), first + second * missed)
+    (found,) = made.results()
+    assert (found.verifier, found.true.n, found.true.value) == ("verifier-a", 20, 0.9)
+    assert (found.decoy.n, found.decoy.value) == (20, 0.0)
+
+
+def test_where_the_first_opinion_said_nothing_the_next_one_is_the_first():
+    made = Claims()
+    made.add("en", scenario(), [sighted("goal", "help", share=None), sighted("goal", "help", annotator="verifier-b")])
+    assert [(one.verifier, one.true.n) for one in made.results()] == [("verifier-b", 1)]
 
 
 # -- order of intensity

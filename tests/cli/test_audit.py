@@ -110,3 +110,40 @@ def test_usage(invoke, tiny, words, says):
     shown = invoke("audit", *(word.format(tiny) for word in words))
     assert shown.exit_code == 2
     assert says in shown.stderr
+
+
+def test_verifiers_who_cannot_be_believed_are_named_first_with_what_their_word_cost(invoke, tmp_path):
+    """A verifier who says no to true labels drops scenes: the rows stay dropped, and the audit says so before anything else."""
+    rows = [
+        sealed(
+            scenario(f"e{n}.up"),
+            sighted("goal", "help", "no" if n < 9 else "clearly"),
+            sighted("goal", "complain", "no"),
+            *(sighted("power_form", value) for value in ("up", "down")),
+            *(sighted("emotion", value, "clearly" if value == "grief" else "no") for value in ("grief", "anger")),
+            blind("felt", "3"),
+        )
+        for n in range(12)
+    ]
+    built(tmp_path, {EN: rows})
+    (tmp_path / "recipe.yaml").write_text("recipe: made\nlanguages: [en]\nquota: {records: 12}\n")
+    shown = invoke("audit", tmp_path)
+    assert shown.exit_code == 0, shown.output
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    assert lines[0] == "12 scenes attempted, 3 kept"
+    doubt = "cannot be believed: they do not tell true labels from decoys;"
+    assert lines[1] == f"verifiers of en x goal {doubt} 9 scenes dropped on their word"
+    assert lines[2] == f"verifiers of en x power form {doubt} nothing dropped on their word"
+    assert "gold: {verify: false}" in lines[3]
+    found = json.loads(invoke("audit", tmp_path, "--json").stdout)["disbelieved"]
+    (pointer,) = [line for line in invoke("status", tmp_path).stdout.splitlines() if "can be believed" in line]
+    assert pointer == f"  whether verifiers can be believed: synth audit {tmp_path}"
+    assert found == [
+        {"language": "en", "field": "goal", "dropped": 9},
+        {"language": "en", "field": "power_form", "dropped": 0},
+    ]
+
+
+def test_verifiers_who_can_be_believed_are_not_named(invoke, tmp_path):
+    assert "cannot be believed" not in invoke("audit", build_of(tmp_path, 40)).stdout
+    assert "can be believed" not in invoke("status", tmp_path).stdout

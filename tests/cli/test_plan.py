@@ -145,14 +145,16 @@ def test_a_price_that_nobody_knows_is_named_and_can_be_given(planned):
 
 
 def test_a_language_that_the_embedded_model_does_not_speak_is_estimated_too(planned):
-    from synth.building.estimate import UNSAMPLED_ANNOTATOR, UNSAMPLED_WRITER, Estimate, RoleEstimate, cost_of
+    from synth.building.estimate import UNSAMPLED, Estimate, RoleEstimate, cost_of
     from synth.models.price_table import PriceTable
     from synth.models.prices import Price
 
     _, value = planned("--model", "mine/gpt")
     measured = value["estimate"]["roles"]
-    for role, constant in (("writer", UNSAMPLED_WRITER), ("annotator-1", UNSAMPLED_ANNOTATOR)):
+    written = [UNSAMPLED[program] for program in ("event", "write", "vary", "reply", "contrast")]
+    for role, constants in (("writer", written), ("annotator-1", [UNSAMPLED["annotate"]])):
         known = [measured[role][name] / 24 for name in ("calls", "tokens_in", "tokens_out")]
+        constant = [sum(column) for column in zip(*constants, strict=True)]
         assert all(0.5 < one / other < 2 for one, other in zip(known, constant, strict=True)), (
             "far from what is measured"
         )
@@ -160,6 +162,21 @@ def test_a_language_that_the_embedded_model_does_not_speak_is_estimated_too(plan
     found = Estimate(9, 18, 1_000_001, 10, 2_000_022, True, {"writer": role})
     cost = cost_of(found, {}, PriceTable.shipped(), Price(1, 0))
     assert (cost.expected, cost.at_most) == (2, 4), "rounded up to a whole micro-unit"
+
+
+def test_what_a_plan_does_not_count_it_says(invoke, tmp_path, tiny_recipe):
+    def shown(more):
+        path = tmp_path / "longer.yaml"
+        path.write_text(
+            f"{tiny_recipe.read_text(encoding='utf-8')}models: {{writer: mine/w}}\n{more}", encoding="utf-8"
+        )
+        return [line for line in invoke("plan", path).stdout.splitlines() if "not counted" in line]
+
+    (line,) = shown("turns: {1: 1, 3: 1}\nreasoning: cbt\n")
+    assert line.strip().startswith("turns and reasoning: ")
+    (line,) = shown("turns: {5: 1}\n")
+    assert line.strip().startswith("turns: ")
+    assert shown("turns: {1: 1, 3: 0}\n") == []
 
 
 @pytest.mark.parametrize("price", ["3", "1,2,3,4", "1,x", "-1,2", "$1,2", "1,0.0000001", "inf,1", ""])

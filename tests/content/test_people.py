@@ -43,7 +43,7 @@ def test_everybody_can_be_read_and_can_be_somebody(profile):
     [
         ("profile: en-IE-dublin", "profile: en-IE-cork", "en-IE-cork"),
         ("id: bus_driver_pension", "id: nursing_home_nights", "the id 'nursing_home_nights' stands twice"),
-        ("gender: f", "gender: m", "5 women and 7 men; as many of both, or one more"),
+        ("gender: f", "gender: m", "women and"),
         ("gender: f", "gender: x", "people.0.gender"),
         ("age_band: 30-44", "age_band: 30-45", "age_band"),
         ("    household: ", "    houshold: ", "unknown key 'houshold'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
 
 import pytest
@@ -70,6 +71,12 @@ def in_spanish(_brief, answer):
     return answer | {"setting": SPANISH, "turns": [one | {"text": SPANISH} | again]}
 
 
+def within(_brief, one):
+    """Quote a cue and words of it, which are no second cue."""
+    whole = one["cues"][0]
+    return one | {"cues": [whole, whole | {"quote": whole["quote"][: len(whole["quote"]) // 2].strip()}]}
+
+
 SCENES = {
     "nobody of the scene is addressed": (BURIAL, "mid", "people", turn(lambda _brief, one: one | {"to": ["Q"]})),
     "the turn is nobody's": (MESSAGES, "mid", "people", turn(lambda _brief, one: one | {"to": ["X"]})),
@@ -102,6 +109,7 @@ SCENES = {
     ),
     "one cue of two": (BURIAL, "masked", "cues", turn(lambda _brief, one: one | {"cues": one["cues"][:1]})),
     "one cue, told twice": (BURIAL, "masked", "cues", turn(lambda _brief, one: one | {"cues": one["cues"][:1] * 2})),
+    "a cue within another": (BURIAL, "masked", "cues", turn(within)),
     "nothing is asked of the editor": (MESSAGES, "mid", "request", lambda _brief, answer: answer | {"request": "  "}),
     "a hidden feeling is named": (BURIAL, "masked", "explicitness", turn(named)),
     "another language": (BURIAL, "mid", "language", in_spanish),
@@ -346,3 +354,25 @@ def test_a_quotation_of_a_reader_that_stands_nowhere_is_evidence_lost_and_nothin
 def test_every_name_is_one_that_a_test_here_has_seen():
     seen = {check for _, _, check, _ in SCENES.values()} | {check for check, _ in CONTRASTS.values()}
     assert seen | {"beats", "edits", "evidence"} == set(NAMES)
+
+
+@pytest.mark.parametrize("until_asked_again", [True, False])
+def test_a_second_honest_reply_says_it_in_other_words(scripted, live, mine, until_asked_again):
+    first = {}
+
+    def same(brief, answer):
+        key = json.dumps(brief["scene"])
+        if brief["style"] == "faithful":
+            first[key] = answer["beats"]
+            return answer
+        return answer | {"beats": first[key]}
+
+    model = scripted(planted(("reply",), same, until_asked_again=until_asked_again))
+    _, lived = live(model, families=[BURIAL], levels=["mid"], models=mine)
+    scenarios = [row for one in lived for row in one.scenarios]
+    kinds = Counter(reply.kind for one in lived for reply in one.replies)
+    assert {(one.about.rpartition(".")[2], one.check) for one in kept_of(lived)} == {("alternative", "edits")}
+    assert asked_again(model, "reply") == [("edits",)] * len(scenarios)
+    # mended it is there, and else the record stands without it
+    assert kinds[ReplyKind.ALTERNATIVE] == (len(scenarios) if until_asked_again else 0)
+    assert kinds[ReplyKind.FAITHFUL] == len(scenarios)

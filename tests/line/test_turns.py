@@ -55,8 +55,8 @@ def test_a_scene_of_several_turns_is_put_together(scripted, live, mine, count, f
         assert (len(row.turns), row.target_turn) == (count, count - 1)
         assert [turn.pid == "S" for turn in row.turns] == [number % 2 == 0 for number in range(count)]
         for turn in row.turns:
-            # what is felt is the speaker's
-            own = turn.pid == "S"
+            # what is planned is felt by the speaker, in the turn that is answered
+            own = turn.pid == "S" and turn is row.turns[-1]
             assert ((turn.goal, turn.felt, turn.shown, turn.emotion) == (None,) * 4) is not own
         # the prompt ends in the turn that is answered, and holds those before it, each with who says it
         (message,) = row.prompt

@@ -101,9 +101,11 @@ def test_who_somebody_is_says_nothing_of_what_they_feel(drawn):
     for column in (0, 1):
         measured = np.mean([association(group[column], group[2]) for group in groups])
         permuted = [
-            np.mean([association(group[column], chance.permutation(group[2])) for group in groups]) for _ in range(60)
+            np.mean([association(group[column], chance.permutation(group[2])) for group in groups]) for _ in range(100)
         ]
-        assert measured <= np.quantile(permuted, 0.95)
+        # of draws that are independent by construction one look in twenty passes the 95th percentile of its permutations;
+        # what ties people to feelings in the code would lie far outside of all of them
+        assert measured < np.mean(permuted) + 4 * np.std(permuted)
     # ages are few enough to be measured by themselves
     assert np.mean([association(group[1], group[2]) for group in groups]) < 0.10
 

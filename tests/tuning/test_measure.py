@@ -19,9 +19,9 @@ from synth.records.labels import Explicitness, Mechanism
 from synth.tuning.cases import draw_cases
 from synth.tuning.figures import figure, gain
 from synth.tuning.measure import (
+    Judged,
     Score,
     accepted,
-    judged,
     kept_probe,
     margin,
     names_feeling,
@@ -34,50 +34,77 @@ from synth.tuning.measure import (
     values_of,
 )
 
+RECIPE = {"languages": ["en"], "quota": {"records": 1}, "models": {"writer": "mine/w", "annotators": ["mine/a"]}}
+
 
 @pytest.fixture(scope="module")
 def case():
-    recipe = {"languages": ["en"], "quota": {"records": 1}, "models": {"writer": "mine/w", "annotators": ["mine/a"]}}
-    return draw_cases(take_stock(Recipe.of(recipe), Shelves()), "write", 4, 1).held_out[0]
+    return draw_cases(take_stock(Recipe.of(RECIPE), Shelves()), "write", 4, 1).held_out[0]
 
 
 def planned(case, explicitness):
     return replace(case, cell=replace(case.cell, explicitness=explicitness))
 
 
+TWO_CUES = [{"kind": "procedure", "quote": "here"}, {"kind": "busyness", "quote": "here"}]
+"""The same words show two things, each easily taken for the other."""
+
 SCENE = SceneAnswer.model_validate(
     {
         "setting": "",
-        "turns": [{"by": "S", "to": ["A"], "text": "I am here.", "cues": [{"kind": "procedure", "quote": "here"}]}],
+        "turns": [{"by": "S", "to": ["A"], "text": "I am here.", "cues": TWO_CUES}],
     }
 )
 
 
 def answers(case, say):
     """Give what a verifier gets on both questions of a case, whose claims a function answers."""
-    truths = truths_of(case.cell, SCENE)
+    truths = truths_of(case.cell, case.family, SCENE)
     right, wrong = [], []
     for half in claims_of(case.cell.scenario_id, truths, read_definitions(Shelves())):
-        said = [{"id": n, "answer": say(claim, truths)} for n, claim in enumerate(half, 1)]
+        said = [{"id": n, "answer": say(claim)} for n, claim in enumerate(half, 1)]
         true, decoys = accepted(truths, half, ClaimsAnswer.model_validate({"claims": said}))
         right += true
         wrong += decoys
     return right, wrong
 
 
-def is_true(claim, truths):
-    return (claim.field, claim.value) in {(truth.field, truth.value) for truth in truths}
+def is_right(case, claim):
+    """Say whether a label is right by the plan itself: the gold one, or one that is as good."""
+    cell = case.cell
+    right = {
+        "goal": {cell.goal, *case.family.goal.also},
+        "emotion": {cell.emotion, *cell.emotion_also},
+        "power_form": {cell.form},
+        "cue": {cue.kind for turn in SCENE.turns for cue in turn.cues},
+    }
+    return claim.value in set(map(str, right[claim.field]))
 
 
 @pytest.mark.parametrize("explicitness", [Explicitness.IMPLIED, Explicitness.MASKED])
 def test_who_sees_what_is_there_gets_one_and_who_says_yes_to_all_gets_nothing(case, explicitness):
     asked = planned(case, explicitness)
-    right, wrong = answers(asked, lambda claim, truths: "clearly" if is_true(claim, truths) else "no")
-    assert len(right) == len(wrong) == (4 if explicitness == Explicitness.MASKED else 3)
+    right, wrong = answers(asked, lambda claim: "clearly" if is_right(asked, claim) else "no")
+    assert len(right) == len(wrong) == (5 if explicitness == Explicitness.MASKED else 3)
     assert margin(right, wrong) == 1.0
-    assert margin(*answers(asked, lambda claim, truths: "clearly")) == 0.0
-    assert margin(*answers(asked, lambda claim, truths: "no" if is_true(claim, truths) else "clearly")) == 0.0
-    assert margin([], []) is None
+    assert margin(*answers(asked, lambda claim: "clearly")) == 0.0
+    assert margin(*answers(asked, lambda claim: "no" if is_right(asked, claim) else "clearly")) == 0.0
+    assert margin([], []) == 0.0, "silence is no acceptance"
+
+
+def test_no_decoy_is_as_right_as_gold(case):
+    """Of every family, under many ids: a verifier who is right must never be held to have taken a decoy."""
+    stock = take_stock(Recipe.of(RECIPE), Shelves())
+    defined = read_definitions(Shelves())
+    doubled = [family for family in stock.families.values() if family.goal.also]
+    assert doubled
+    for family in doubled:
+        for n in range(20):
+            masked = replace(case.cell, goal=family.goal.primary, explicitness=Explicitness.MASKED)
+            asked = replace(case, cell=replace(masked, scenario_id=f"{n:016x}.up"), family=family)
+            truths = truths_of(asked.cell, family, SCENE)
+            claims = [claim for half in claims_of(asked.cell.scenario_id, truths, defined) for claim in half]
+            assert sum(is_right(asked, claim) for claim in claims) == len(claims) / 2 == len(truths) == 5
 
 
 def test_a_score_is_the_mean_of_its_known_parts():
@@ -133,9 +160,13 @@ def test_a_failure_is_probed_for_what_it_keeps_and_for_what_it_spoils():
         }
     )
     under = PlannedFailure(Mechanism.ATTENUATION, "", 1)
-    assert judged([answer], kept_probe(under)) == 0.5  # facts yes, duty no
-    assert judged([answer], spoilt_probe(under)) == 0.5
-    assert judged([], kept_probe(under)) is None
+    probes = ("fact.a", "affect", "duty")
+    found, silent = Judged(probes, [answer]), Judged(probes, [])
+    assert found.mean(kept_probe(under)) == 0.5  # facts yes, duty no
+    assert found.mean(spoilt_probe(under)) == 0.5
+    assert found.lost(spoilt_probe(under)) == 1.0
+    assert (silent.mean(kept_probe(under)), silent.lost(spoilt_probe(under))) == (0.0, 0.0)
+    assert found.mean(lambda probe: probe == "address") is None, "what was not asked is no part"
     assert spoilt_probe(PlannedFailure(Mechanism.AVOIDANCE, "harsh", 2)) is None
 
 

@@ -7,6 +7,8 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
+from zlib import crc32
 
 import pytest
 
@@ -14,7 +16,7 @@ import synth
 from synth.content.prompts import read_prompt
 from synth.content.reading import parse
 from synth.content.shelves import Shelves
-from synth.errors import AuthFailed, BreakerOpen, LockedError, UsageError
+from synth.errors import AuthFailed, BreakerOpen, LockedError, ProviderError, UsageError
 from synth.models.base import Request
 from synth.models.prices import Price
 from synth.offline.heeding import HEEDED
@@ -22,6 +24,12 @@ from synth.offline.serve import Server
 from synth.tuning.provenance import locked_overlay
 
 PROMPT = "templates/prompts/write.md"
+
+
+def scene_of(question):
+    """Give what a verifier is shown, without what is claimed of it."""
+    brief = json.loads(question.partition("```brief\n")[2].rpartition("\n```")[0])
+    return json.dumps({name: value for name, value in brief.items() if name != "claims"}).encode()
 
 
 def entries(folder):
@@ -229,6 +237,45 @@ def test_nobody_tunes_what_nobody_measures(tuned, proposing, recipe):
         less = recipe | {"models": recipe["models"] | {role: ["offline"]}}
         with pytest.raises(UsageError, match=f"nobody (verifies|judges) what {program} writes"):
             tuned(proposing(), program, recipe=less)
+
+
+class TestSilence:
+    """Those who measure answer nothing that can be used: what they did not say must not raise a score."""
+
+    @staticmethod
+    def silent(proposing, program, unless=lambda text: False):
+        class Silent(type(proposing())):
+            def answer(self, request: Request):
+                text = request.messages[0].content
+                response = super().answer(request)
+                asked = f'"program": "{program}"' in text.partition("```brief\n")[2]
+                return replace(response, text="nothing") if asked and not unless(text) else response
+
+        return Silent()
+
+    @pytest.mark.parametrize(
+        ("program", "measures", "who"),
+        [
+            ("write", "verify", r"annotator-1 \(mine/a\)"),
+            ("event", "verify", r"annotator-1 \(mine/a\)"),
+            ("reply", "judge", r"judge-1 \(mine/j\)"),
+            ("contrast", "judge", r"judge-1 \(mine/j\)"),
+            ("write", "write", r"writer \(mine/w\)"),
+        ],
+    )
+    def test_where_nobody_answers_at_all_it_ends_and_writes_nothing(
+        self, tuned, proposing, tmp_path, program, measures, who
+    ):
+        with pytest.raises(ProviderError, match=f"^{who} gave no answer that can be used on any of 4 held-out cells"):
+            tuned(self.silent(proposing, measures), program)
+        assert {path.name for path in (tmp_path / "overlay").iterdir()} == {".lock", "ledger"}
+
+    def test_what_nobody_says_of_a_text_counts_nothing(self, tuned, proposing):
+        """A verifier who has nothing to say of some scenes: they are worth their checks and words over three parts, not over two."""
+        known = self.silent(proposing, "verify", unless=lambda text: crc32(scene_of(text)) % 2)
+        outcome, _ = tuned(known)
+        assert 0.0 < outcome.before.parts["plausibility"] < 1.0
+        assert outcome.before.figure.mean == pytest.approx(fmean(outcome.before.parts.values()))
 
 
 def test_the_embedded_writer_reads_no_instruction(tuned, proposing, recipe):
